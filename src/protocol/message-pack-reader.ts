@@ -48,7 +48,7 @@ export class MessagePackReader {
     return length > this.#end - this.#position ? this.#fail(-1) : length;
   }
 
-  /** An integer in 0 … `max`. */
+  /** An integer in 0 … `max`, in any integer form: some encoders write every integer in a fixed or a signed width. */
   uint(max: number): number {
     const tag = this.#byte();
     let value: number;
@@ -57,6 +57,7 @@ export class MessagePackReader {
     else if (tag === 0xcd) value = this.#unsigned(2);
     else if (tag === 0xce) value = this.#unsigned(4);
     else if (tag === 0xcf) value = this.#unsigned(8);
+    else if (tag >= 0xd0 && tag <= 0xd3) value = this.#signed(tag);
     else return this.#fail(0);
     return value > max || this.failed ? this.#fail(0) : value;
   }
@@ -86,9 +87,20 @@ export class MessagePackReader {
     return this.#take(length) ? this.#bytes.subarray(start, start + length) : EMPTY;
   }
 
-  /** Passes over `count` values of any kind within the limits. */
-  skip(count: number): void {
-    if (count > 0 && !this.failed) this.#walk(count);
+  /** As `bin`, without making a view: the offset of its first byte; `position` is its end. */
+  binStart(): number {
+    const length = this.#binLength(this.#byte());
+    const start = this.#position;
+    this.#take(length);
+    return start;
+  }
+
+  /**
+   * Passes over the last `count` values of the body's own array: fields that a newer peer has added. They keep the same
+   * limits as in `guard()`; `nodesBefore` values of the body have been read already, its array included.
+   */
+  skip(count: number, nodesBefore: number): void {
+    if (count > 0 && !this.failed) this.#walk(count, 1, nodesBefore);
   }
 
   /** Nothing may follow the body. */
@@ -100,20 +112,20 @@ export class MessagePackReader {
   guard(): boolean {
     const tag = this.#bytes[this.#position];
     if (tag === undefined || !((tag >= 0x90 && tag <= 0x9f) || tag === 0xdc || tag === 0xdd)) return this.#fail(false);
-    this.#walk(1);
+    this.#walk(1, 0, 0);
     this.finish();
     return !this.failed;
   }
 
-  /** Walks `count` values with an explicit stack; fails at the first broken limit. */
-  #walk(count: number): void {
+  /** Walks `count` values that lie `base` containers deep, with an explicit stack; fails at the first broken limit. */
+  #walk(count: number, base: number, nodesBefore: number): void {
     const remaining = this.#remaining;
-    let depth = 0;
-    let nodes = 0;
-    remaining[0] = count;
+    let depth = base;
+    let nodes = nodesBefore;
+    remaining[base] = count;
     for (;;) {
       while (remaining[depth] === 0) {
-        if (depth === 0) return;
+        if (depth === base) return;
         depth--;
       }
       remaining[depth] = (remaining[depth] as number) - 1;
@@ -243,6 +255,13 @@ export class MessagePackReader {
     if (size === 2) return ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
     const high = word(bytes, at);
     return size === 4 ? high : high * TWO_32 + word(bytes, at + 4);
+  }
+
+  /** A signed form of an integer that is not negative. */
+  #signed(tag: number): number {
+    const size = (1 << (tag - 0xd0)) as 1 | 2 | 4 | 8;
+    const negative = ((this.#bytes[this.#position] ?? 0) & 0x80) !== 0;
+    return negative ? this.#fail(0) : this.#unsigned(size);
   }
 
   #fail<T>(answer: T): T {

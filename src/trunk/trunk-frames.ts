@@ -1,0 +1,373 @@
+/**
+ * What gate, api and logic say to each other. The same frame codec as towards clients, on a socket of its own with
+ * command codes of its own; `requestId` of the header carries the *slot* of the connection a frame is about (or the
+ * request number of an api call). Every session frame starts with the slot's `serial`, so that a frame that was under
+ * way while a slot got a new connection is recognised as stale and dropped. This file writes; `trunk-dispatch.ts` reads.
+ *
+ * A client's body travels as one binary, copied once and never decoded on the way. Writers put fields straight into the
+ * link's batch.
+ */
+import type { MessagePackWriter } from '../protocol/index.ts';
+
+export const TRUNK_VERSION = 1;
+/** u24: what the frame header can say. */
+export const TRUNK_BODY_BYTES_MAX = 0xffffff;
+
+export const TrunkCommand = {
+  // Either way
+  Hello: 1,
+  Welcome: 2,
+  Ping: 3,
+  Pong: 4,
+  // Gate → logic
+  Login: 16,
+  Forward: 17,
+  Cursor: 18,
+  Closed: 19,
+  Register: 20,
+  Repush: 21,
+  // Logic → gate
+  LoginAccepted: 32,
+  LoginRefused: 33,
+  Reply: 34,
+  Push: 35,
+  Multicast: 36,
+  Head: 37,
+  EndSession: 38,
+  // Api → logic and back
+  ApiPush: 48,
+  ApiPushed: 49,
+} as const;
+export type TrunkCommand = (typeof TrunkCommand)[keyof typeof TrunkCommand];
+
+export interface HelloFrame {
+  readonly version: number;
+  readonly role: string;
+  /** For people: "gate 1". */
+  readonly name: string;
+  /** Random, new at every start of the process. */
+  readonly bootId: string;
+}
+
+export interface WelcomeFrame {
+  readonly version: number;
+  readonly bootId: string;
+  readonly partitions: number;
+  readonly durability: number;
+}
+
+/** Who a session is. The gate keeps it to register the session again with a new logic. */
+export interface SessionIdentity {
+  readonly app: string;
+  readonly uid: string;
+  readonly deviceType: string;
+  readonly deviceId: string;
+  readonly generation: number;
+  readonly capabilities: number;
+}
+
+export interface LoginAcceptedFrame extends SessionIdentity {
+  readonly epoch: number;
+  readonly head: number;
+  readonly floor: number;
+  readonly cursor: number;
+  /** The seq this connection starts after: what the client holds, or the cursor. */
+  readonly startSeq: number;
+  readonly ticket: string;
+  /** The client's epoch or seq was not the server's: RESYNC follows CONNACK. */
+  readonly resync: boolean;
+}
+
+export interface RegisterFrame extends SessionIdentity {
+  readonly epoch: number;
+  readonly ackedSeq: number;
+}
+
+export interface ApiPushFrame {
+  readonly app: string;
+  readonly from: string;
+  readonly to: string;
+  readonly clientMsgId: string;
+  readonly payload: Uint8Array;
+}
+
+export interface ApiPushedFrame {
+  /** 0, or an ErrorCode of the protocol. */
+  readonly error: number;
+  readonly messageId: number;
+  readonly timeMs: number;
+  readonly dup: boolean;
+  readonly durability: number;
+}
+
+export function writeHello(writer: MessagePackWriter, frame: HelloFrame): void {
+  const start = writer.beginFrame(TrunkCommand.Hello, 0);
+  writer.arrayHeader(4);
+  writer.uint(frame.version);
+  writer.str(frame.role);
+  writer.str(frame.name);
+  writer.str(frame.bootId);
+  writer.endFrame(start);
+}
+
+export function writeWelcome(writer: MessagePackWriter, frame: WelcomeFrame): void {
+  const start = writer.beginFrame(TrunkCommand.Welcome, 0);
+  writer.arrayHeader(4);
+  writer.uint(frame.version);
+  writer.str(frame.bootId);
+  writer.uint(frame.partitions);
+  writer.uint(frame.durability);
+  writer.endFrame(start);
+}
+
+/** Ping and Pong. */
+export function writeEmpty(writer: MessagePackWriter, command: TrunkCommand): void {
+  const start = writer.beginFrame(command, 0);
+  writer.arrayHeader(0);
+  writer.endFrame(start);
+}
+
+export function writeLogin(
+  writer: MessagePackWriter,
+  slot: number,
+  serial: number,
+  remoteAddress: string,
+  bytes: Uint8Array,
+  bodyStart: number,
+  bodyEnd: number,
+): void {
+  const start = writer.beginFrame(TrunkCommand.Login, slot);
+  writer.arrayHeader(3);
+  writer.uint(serial);
+  writer.str(remoteAddress);
+  writeRange(writer, bytes, bodyStart, bodyEnd);
+  writer.endFrame(start);
+}
+
+export function writeForward(
+  writer: MessagePackWriter,
+  slot: number,
+  serial: number,
+  command: number,
+  requestId: number,
+  bytes: Uint8Array,
+  bodyStart: number,
+  bodyEnd: number,
+): void {
+  const start = writer.beginFrame(TrunkCommand.Forward, slot);
+  writer.arrayHeader(4);
+  writer.uint(serial);
+  writer.uint(command);
+  writer.uint(requestId);
+  writeRange(writer, bytes, bodyStart, bodyEnd);
+  writer.endFrame(start);
+}
+
+/** Cursor (the device acknowledged everything ≤ seq) and Repush (push again everything after seq). */
+export function writePosition(
+  writer: MessagePackWriter,
+  command: typeof TrunkCommand.Cursor | typeof TrunkCommand.Repush | typeof TrunkCommand.Head,
+  slot: number,
+  serial: number,
+  epoch: number,
+  seq: number,
+): void {
+  const start = writer.beginFrame(command, slot);
+  writer.arrayHeader(3);
+  writer.uint(serial);
+  writer.uint(epoch);
+  writer.uint(seq);
+  writer.endFrame(start);
+}
+
+export function writeClosed(
+  writer: MessagePackWriter,
+  slot: number,
+  serial: number,
+  reason: number,
+  epoch: number,
+  ackedSeq: number,
+): void {
+  const start = writer.beginFrame(TrunkCommand.Closed, slot);
+  writer.arrayHeader(4);
+  writer.uint(serial);
+  writer.uint(reason);
+  writer.uint(epoch);
+  writer.uint(ackedSeq);
+  writer.endFrame(start);
+}
+
+export function writeRegister(writer: MessagePackWriter, slot: number, serial: number, frame: RegisterFrame): void {
+  const start = writer.beginFrame(TrunkCommand.Register, slot);
+  writer.arrayHeader(9);
+  writer.uint(serial);
+  writeIdentity(writer, frame);
+  writer.uint(frame.epoch);
+  writer.uint(frame.ackedSeq);
+  writer.endFrame(start);
+}
+
+export function writeLoginAccepted(
+  writer: MessagePackWriter,
+  slot: number,
+  serial: number,
+  frame: LoginAcceptedFrame,
+): void {
+  const start = writer.beginFrame(TrunkCommand.LoginAccepted, slot);
+  writer.arrayHeader(14);
+  writer.uint(serial);
+  writeIdentity(writer, frame);
+  writer.uint(frame.epoch);
+  writer.uint(frame.head);
+  writer.uint(frame.floor);
+  writer.uint(frame.cursor);
+  writer.uint(frame.startSeq);
+  writer.str(frame.ticket);
+  writer.bool(frame.resync);
+  writer.endFrame(start);
+}
+
+export function writeLoginRefused(
+  writer: MessagePackWriter,
+  slot: number,
+  serial: number,
+  reason: number,
+  retryAfterMs: number,
+  detail: string,
+): void {
+  const start = writer.beginFrame(TrunkCommand.LoginRefused, slot);
+  writer.arrayHeader(4);
+  writer.uint(serial);
+  writer.uint(reason);
+  writer.uint(retryAfterMs);
+  writer.str(detail);
+  writer.endFrame(start);
+}
+
+/**
+ * Begins a Reply whose client body the caller writes next, with `writer` itself; `endBody` closes both.
+ *
+ * @param epoch, ackedSeq, pushedSeq what the reply means for the connection's window: everything ≤ ackedSeq counts as
+ *   acknowledged, everything ≤ pushedSeq has been sent. In another epoch than the connection's they replace its
+ *   positions, in the same one they only raise them. All 0: no meaning.
+ */
+export function beginReply(
+  writer: MessagePackWriter,
+  slot: number,
+  serial: number,
+  command: number,
+  requestId: number,
+  epoch: number,
+  ackedSeq: number,
+  pushedSeq: number,
+): number {
+  const start = writer.beginFrame(TrunkCommand.Reply, slot);
+  writer.arrayHeader(7);
+  writer.uint(serial);
+  writer.uint(command);
+  writer.uint(requestId);
+  writer.uint(epoch);
+  writer.uint(ackedSeq);
+  writer.uint(pushedSeq);
+  return start;
+}
+
+/** Begins a Push of one MESSAGE; the caller writes its body as for `beginReply`. */
+export function beginPush(writer: MessagePackWriter, slot: number, serial: number, epoch: number, seq: number): number {
+  const start = writer.beginFrame(TrunkCommand.Push, slot);
+  writer.arrayHeader(4);
+  writer.uint(serial);
+  writer.uint(epoch);
+  writer.uint(seq);
+  return start;
+}
+
+/** A binary whose length is not known yet: five bytes of head, patched by `endBody`. Returns its offset. */
+export function beginBody(writer: MessagePackWriter): number {
+  const at = writer.position;
+  writer.ensure(5);
+  writer.position = at + 5;
+  return at;
+}
+
+/** Ends the client body begun at `bodyStart` and the frame begun at `frameStart`. */
+export function endBody(writer: MessagePackWriter, frameStart: number, bodyStart: number): void {
+  writer.buffer[bodyStart] = 0xc6;
+  writer.buffer.writeUInt32BE(writer.position - bodyStart - 5, bodyStart + 1);
+  writer.endFrame(frameStart);
+}
+
+/** A Reply or Push whose body exists as bytes. */
+export function writeBodyBytes(writer: MessagePackWriter, frameStart: number, bytes: Uint8Array): void {
+  writer.bin(bytes);
+  writer.endFrame(frameStart);
+}
+
+/** One client frame for many slots: `targets` holds (slot u32, serial u32) pairs, big-endian. */
+export function writeMulticast(
+  writer: MessagePackWriter,
+  command: number,
+  targets: Uint8Array,
+  bytes: Uint8Array,
+): void {
+  const start = writer.beginFrame(TrunkCommand.Multicast, 0);
+  writer.arrayHeader(3);
+  writer.uint(command);
+  writer.bin(targets);
+  writer.bin(bytes);
+  writer.endFrame(start);
+}
+
+/** Ends a session: the gate sends KICK first when `deviceType` is given (may be empty), then CLOSE. */
+export function writeEndSession(
+  writer: MessagePackWriter,
+  slot: number,
+  serial: number,
+  reason: number,
+  kick: boolean,
+  deviceType: string,
+): void {
+  const start = writer.beginFrame(TrunkCommand.EndSession, slot);
+  writer.arrayHeader(4);
+  writer.uint(serial);
+  writer.uint(reason);
+  writer.bool(kick);
+  writer.str(deviceType);
+  writer.endFrame(start);
+}
+
+export function writeApiPush(writer: MessagePackWriter, requestId: number, frame: ApiPushFrame): void {
+  const start = writer.beginFrame(TrunkCommand.ApiPush, requestId);
+  writer.arrayHeader(5);
+  writer.str(frame.app);
+  writer.str(frame.from);
+  writer.str(frame.to);
+  writer.str(frame.clientMsgId);
+  writer.bin(frame.payload);
+  writer.endFrame(start);
+}
+
+export function writeApiPushed(writer: MessagePackWriter, requestId: number, frame: ApiPushedFrame): void {
+  const start = writer.beginFrame(TrunkCommand.ApiPushed, requestId);
+  writer.arrayHeader(5);
+  writer.uint(frame.error);
+  writer.uint(frame.messageId);
+  writer.uint(frame.timeMs);
+  writer.bool(frame.dup);
+  writer.uint(frame.durability);
+  writer.endFrame(start);
+}
+
+function writeIdentity(writer: MessagePackWriter, identity: SessionIdentity): void {
+  writer.str(identity.app);
+  writer.str(identity.uid);
+  writer.str(identity.deviceType);
+  writer.str(identity.deviceId);
+  writer.uint(identity.generation);
+  writer.uint(identity.capabilities);
+}
+
+function writeRange(writer: MessagePackWriter, bytes: Uint8Array, start: number, end: number): void {
+  writer.binHeader(end - start);
+  writer.raw(bytes, start, end);
+}

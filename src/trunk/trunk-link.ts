@@ -1,0 +1,154 @@
+/**
+ * One end of a trunk connection: frames in, batches out, heartbeats.
+ *
+ *   write*(link.writer, …); link.touch();   many times a tick
+ *   ──► one stream.write per tick (or per 256 KiB), exactly-sized copy of the batch
+ *
+ * A link is dead when nothing has come in for `heartbeatMs × heartbeatMisses`, when the stream closes, or when the peer
+ * breaks the framing. It never re-sends: what was under way when it died has an unknown outcome, and the owner says so.
+ */
+import type { Clock, TimerHandle } from '../clock/clock.ts';
+import type { Stream } from '../net/transport.ts';
+import { FrameReader, type FrameSink, MessagePackWriter, type PartialFrame } from '../protocol/index.ts';
+import { TRUNK_BODY_BYTES_MAX, TrunkCommand, writeEmpty } from './trunk-frames.ts';
+
+const BATCH_BYTES = 256 * 1024;
+const bodyBytesMax = (): number => TRUNK_BODY_BYTES_MAX;
+
+export interface TrunkTimes {
+  /** A Ping goes out this often. */
+  readonly heartbeatMs: number;
+  /** This many intervals without any frame end the link. */
+  readonly heartbeatMisses: number;
+}
+
+export interface TrunkLinkOwner {
+  /** Any frame but Ping and Pong. False: the frame makes no sense, and the link ends. */
+  onFrame(link: TrunkLink, command: number, requestId: number, bytes: Buffer, start: number, end: number): boolean;
+  /** Called once. */
+  onLinkClosed(link: TrunkLink, reason: string): void;
+}
+
+export class TrunkLink implements FrameSink<undefined> {
+  /** The batch of this tick. Call `touch` after writing into it. */
+  readonly writer: MessagePackWriter = new MessagePackWriter(BATCH_BYTES);
+  /** For the owner: what it knows of the peer. */
+  peerName = '';
+  peerBootId = '';
+  framesIn = 0;
+  batchesOut = 0;
+  bytesOut = 0;
+
+  readonly #stream: Stream;
+  readonly #clock: Clock;
+  readonly #owner: TrunkLinkOwner;
+  readonly #times: TrunkTimes;
+  readonly #reader: FrameReader<undefined> = new FrameReader(this);
+  #partial: PartialFrame | undefined;
+  #flushQueued = false;
+  #lastInMs: number;
+  #timer: TimerHandle;
+  #closed = false;
+
+  constructor(stream: Stream, clock: Clock, times: TrunkTimes, owner: TrunkLinkOwner) {
+    this.#stream = stream;
+    this.#clock = clock;
+    this.#times = times;
+    this.#owner = owner;
+    this.#lastInMs = clock.monotonicMs();
+    this.#timer = clock.setTimer(this.#beat, times.heartbeatMs);
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Bytes that the peer has not taken yet: the measure of its slowness. */
+  get pendingBytes(): number {
+    return this.writer.position + this.#stream.pendingBytes;
+  }
+
+  /** Makes sure that the batch leaves at the end of this tick. */
+  touch(): void {
+    if (this.writer.position >= BATCH_BYTES) this.flush();
+    else if (!this.#flushQueued) {
+      this.#flushQueued = true;
+      this.#clock.defer(this.#flushDeferred);
+    }
+  }
+
+  /** Sends the batch now. */
+  flush(): void {
+    if (this.writer.position === 0) return;
+    if (!this.#closed) {
+      this.batchesOut++;
+      this.bytesOut += this.writer.position;
+      this.#stream.write(this.writer.copy());
+    }
+    this.writer.reset();
+  }
+
+  receive(bytes: Uint8Array): void {
+    this.#lastInMs = this.#clock.monotonicMs();
+    const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#partial = this.#reader.read(undefined, this.#partial, chunk, bodyBytesMax);
+  }
+
+  /** Ends the link from this side. What is batched is sent first. */
+  close(reason: string): void {
+    if (this.#closed) return;
+    this.flush();
+    this.#stream.end();
+    this.#finish(reason);
+  }
+
+  /** The stream has ended. */
+  streamClosed(reason: string): void {
+    this.#finish(reason);
+  }
+
+  onFrame(_: undefined, command: number, requestId: number, bytes: Buffer, start: number, end: number): boolean {
+    this.framesIn++;
+    if (command === TrunkCommand.Ping) {
+      writeEmpty(this.writer, TrunkCommand.Pong);
+      this.touch();
+    } else if (command !== TrunkCommand.Pong && !this.#owner.onFrame(this, command, requestId, bytes, start, end)) {
+      this.#break(`a frame that makes no sense: command ${command}, ${end - start} bytes`);
+    }
+    return !this.#closed;
+  }
+
+  onMalformed(): void {
+    this.#break('malformed framing');
+  }
+
+  readonly #flushDeferred = (): void => {
+    this.#flushQueued = false;
+    this.flush();
+  };
+
+  readonly #beat = (): void => {
+    const silentMs = this.#clock.monotonicMs() - this.#lastInMs;
+    if (silentMs > this.#times.heartbeatMs * this.#times.heartbeatMisses) {
+      this.#break(`nothing heard for ${Math.round(silentMs)} ms`);
+      return;
+    }
+    writeEmpty(this.writer, TrunkCommand.Ping);
+    this.touch();
+    this.#timer = this.#clock.setTimer(this.#beat, this.#times.heartbeatMs);
+  };
+
+  #break(reason: string): void {
+    this.#stream.destroy();
+    this.#finish(reason);
+  }
+
+  #finish(reason: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#clock.clearTimer(this.#timer);
+    this.writer.reset();
+    this.#partial = undefined;
+    this.#owner.onLinkClosed(this, reason);
+  }
+}
