@@ -170,7 +170,7 @@ function generateBody(command: CommandSpecification): string {
     `function read${name}Fields(reader: MessagePackReader): ${name}Body {`,
     `  const length = readLength(reader, ${count});`,
     ...reads,
-    `  reader.skip(length - ${count});`,
+    `  reader.skip(length - ${count}, ${count + 1});`,
     `  return ${result};`,
     '}',
     '',

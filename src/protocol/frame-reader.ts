@@ -3,13 +3,16 @@
  *
  *   bodyLength u24 | command u8 | requestId u32 | body …        big-endian, see protocol-spec/
  *
- * Three outcomes, never two: a frame, need more, malformed. The length is checked on the header, at both ends of its
- * range, before anything is allocated. A frame that lies whole in the chunk is handed on in place, without a copy.
+ * Three outcomes, never two: a frame, need more, malformed. The length is checked as soon as its three bytes are in, at
+ * both ends of its range, before anything is allocated. A frame that lies whole in the chunk is handed on in place, without a copy.
  * One reader serves any number of connections: what a connection keeps between chunks is the `PartialFrame` that `read`
  * returns, and only while a frame is unfinished, so that an idle connection owns no memory here. A partial grows by
  * doubling with the bytes that have arrived, never by the declared length.
  */
 import { BODY_BYTES_MIN, CloseReason, HEADER_BYTES } from './generated/protocol.ts';
+
+/** Enough of a header to check the length. */
+const LENGTH_BYTES = 3;
 
 export interface FrameSink<Context> {
   /**
@@ -67,16 +70,17 @@ export class FrameReader<Context> {
     let at = 0;
     if (partial !== undefined) {
       if (partial.length < HEADER_BYTES) at = partial.fill(bytes, at, HEADER_BYTES);
-      if (partial.length < HEADER_BYTES) return partial;
+      if (partial.length < LENGTH_BYTES) return partial;
       const bodyLength = this.#bodyLength(context, partial.bytes, 0, bodyBytesMax);
       if (bodyLength < 0) return undefined;
+      if (partial.length < HEADER_BYTES) return partial;
       const target = HEADER_BYTES + bodyLength;
       at = partial.fill(bytes, at, target);
       if (partial.length < target) return partial;
       if (!this.#emit(context, partial.bytes, 0, target)) return undefined;
     }
     const end = bytes.length;
-    while (end - at >= HEADER_BYTES) {
+    while (end - at >= LENGTH_BYTES) {
       const bodyLength = this.#bodyLength(context, bytes, at, bodyBytesMax);
       if (bodyLength < 0) return undefined;
       const next = at + HEADER_BYTES + bodyLength;

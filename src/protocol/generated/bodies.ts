@@ -93,7 +93,7 @@ function readConnectFields(reader: MessagePackReader): ConnectBody {
   const lastSeq = reader.uint(INTEGER_MAX);
   const capabilities = reader.uint(0xffffffff);
   const agent = reader.str();
-  reader.skip(length - 13);
+  reader.skip(length - 13, 14);
   return { version, app, uid, credentialType, credential, deviceType, deviceId, intent, lastGeneration, epoch, lastSeq, capabilities, agent };
 }
 
@@ -120,7 +120,7 @@ export function writePing(writer: MessagePackWriter, requestId: number, body: Pi
 
 function readPingFields(reader: MessagePackReader): PingBody {
   const length = readLength(reader, 0);
-  reader.skip(length - 0);
+  reader.skip(length - 0, 1);
   return {};
 }
 
@@ -156,7 +156,7 @@ function readAckFields(reader: MessagePackReader): AckBody {
   const length = readLength(reader, 2);
   const epoch = reader.uint(0xffffffff);
   const seq = reader.uint(INTEGER_MAX);
-  reader.skip(length - 2);
+  reader.skip(length - 2, 3);
   return { epoch, seq };
 }
 
@@ -188,7 +188,7 @@ export function writeDisconnect(writer: MessagePackWriter, requestId: number, bo
 function readDisconnectFields(reader: MessagePackReader): DisconnectBody {
   const length = readLength(reader, 1);
   const reason = reader.uint(0xff);
-  reader.skip(length - 1);
+  reader.skip(length - 1, 2);
   return { reason };
 }
 
@@ -228,7 +228,7 @@ function readSyncFields(reader: MessagePackReader): SyncBody {
   const epoch = reader.uint(0xffffffff);
   const after = reader.uint(INTEGER_MAX);
   const limit = reader.uint(0xffff);
-  reader.skip(length - 3);
+  reader.skip(length - 3, 4);
   return { epoch, after, limit };
 }
 
@@ -276,7 +276,7 @@ function readSendFields(reader: MessagePackReader): SendBody {
   const clientMsgId = reader.str();
   const flags = reader.uint(0xff);
   const payload = reader.bin();
-  reader.skip(length - 5);
+  reader.skip(length - 5, 6);
   return { target, targetType, clientMsgId, flags, payload };
 }
 
@@ -356,7 +356,7 @@ function readConnackFields(reader: MessagePackReader): ConnackBody {
   const ackTimeoutMs = reader.uint(0xffffffff);
   const serverTimeMs = reader.uint(INTEGER_MAX);
   const ticket = reader.str();
-  reader.skip(length - 13);
+  reader.skip(length - 13, 14);
   return { version, generation, epoch, head, floor, cursor, heartbeatMs, windowMessages, windowBytes, bodyBytesMax, ackTimeoutMs, serverTimeMs, ticket };
 }
 
@@ -396,7 +396,7 @@ function readPongFields(reader: MessagePackReader): PongBody {
   const epoch = reader.uint(0xffffffff);
   const head = reader.uint(INTEGER_MAX);
   const known = reader.bool();
-  reader.skip(length - 3);
+  reader.skip(length - 3, 4);
   return { epoch, head, known };
 }
 
@@ -452,7 +452,7 @@ function readSendackFields(reader: MessagePackReader): SendackBody {
   const replicas = reader.uint(0xff);
   const ownEpoch = reader.uint(0xffffffff);
   const ownSeq = reader.uint(INTEGER_MAX);
-  reader.skip(length - 7);
+  reader.skip(length - 7, 8);
   return { messageId, serverTimeMs, dup, durability, replicas, ownEpoch, ownSeq };
 }
 
@@ -516,7 +516,7 @@ function readMessageFields(reader: MessagePackReader): MessageBody {
   const to = reader.str();
   const clientMsgId = reader.str();
   const payload = reader.bin();
-  reader.skip(length - 9);
+  reader.skip(length - 9, 10);
   return { epoch, seq, messageId, timeMs, kind, from, to, clientMsgId, payload };
 }
 
@@ -561,7 +561,7 @@ function readSyncackFields(reader: MessagePackReader): SyncackBody {
   const head = reader.uint(INTEGER_MAX);
   const floor = reader.uint(INTEGER_MAX);
   const messages = readArray(reader, readMessageFields);
-  reader.skip(length - 4);
+  reader.skip(length - 4, 5);
   return { epoch, head, floor, messages };
 }
 
@@ -597,7 +597,7 @@ function readNotifyFields(reader: MessagePackReader): NotifyBody {
   const length = readLength(reader, 2);
   const epoch = reader.uint(0xffffffff);
   const head = reader.uint(INTEGER_MAX);
-  reader.skip(length - 2);
+  reader.skip(length - 2, 3);
   return { epoch, head };
 }
 
@@ -633,7 +633,7 @@ function readKickFields(reader: MessagePackReader): KickBody {
   const length = readLength(reader, 2);
   const reason = reader.uint(0xff);
   const deviceType = reader.str();
-  reader.skip(length - 2);
+  reader.skip(length - 2, 3);
   return { reason, deviceType };
 }
 
@@ -670,7 +670,7 @@ function readGoawayFields(reader: MessagePackReader): GoawayBody {
   const length = readLength(reader, 2);
   const retryAfterMs = reader.uint(0xffffffff);
   const alternatives = readStrings(reader);
-  reader.skip(length - 2);
+  reader.skip(length - 2, 3);
   return { retryAfterMs, alternatives };
 }
 
@@ -710,7 +710,7 @@ function readCloseFields(reader: MessagePackReader): CloseBody {
   const reason = reader.uint(0xff);
   const retryAfterMs = reader.uint(0xffffffff);
   const detail = reader.str();
-  reader.skip(length - 3);
+  reader.skip(length - 3, 4);
   return { reason, retryAfterMs, detail };
 }
 
@@ -750,7 +750,7 @@ function readErrorFields(reader: MessagePackReader): ErrorBody {
   const code = reader.uint(0xff);
   const retryAfterMs = reader.uint(0xffffffff);
   const detail = reader.str();
-  reader.skip(length - 3);
+  reader.skip(length - 3, 4);
   return { code, retryAfterMs, detail };
 }
 
@@ -790,7 +790,7 @@ function readResyncFields(reader: MessagePackReader): ResyncBody {
   const epoch = reader.uint(0xffffffff);
   const floor = reader.uint(INTEGER_MAX);
   const head = reader.uint(INTEGER_MAX);
-  reader.skip(length - 3);
+  reader.skip(length - 3, 4);
   return { epoch, floor, head };
 }
 
@@ -830,7 +830,7 @@ function readGapFields(reader: MessagePackReader): GapBody {
   const epoch = reader.uint(0xffffffff);
   const floor = reader.uint(INTEGER_MAX);
   const head = reader.uint(INTEGER_MAX);
-  reader.skip(length - 3);
+  reader.skip(length - 3, 4);
   return { epoch, floor, head };
 }
 
