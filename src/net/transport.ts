@@ -10,6 +10,8 @@ export interface Stream {
   slot: number;
   /** The owner's object, undefined at first. */
   owner: unknown;
+  /** Belongs to the outbox: the stream's place among the dirty ones of this tick, −1 (and at first) when it has none. */
+  outboxEntry: number;
   /** Bytes accepted by `write` that the operating system has not taken yet. */
   readonly pendingBytes: number;
   /** The peer's address without port; '' when unknown. Costs memory when read: only for limits that need it. */
