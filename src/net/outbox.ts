@@ -1,0 +1,254 @@
+/**
+ * Coalesced writes: all frames a stream gets within one tick leave in one `stream.write` of one contiguous buffer.
+ * A write costs a system call and some microseconds, whatever its size; one per frame is what a busy gate cannot pay.
+ *
+ *   staging (shared by all streams, reused every tick)       entry of stream A: 130 bytes, segments 0 → 2
+ *   ┌────────── A ──────────┬─── B ───┬──── A ────┬─────     entry of stream B:  40 bytes, segment 1
+ *   │ frame  │ frame        │ frame   │ frame     │
+ *   └────────┴──────────────┴─────────┴───────────┴─────
+ *    segment 0 (extended)    segment 1  segment 2
+ *
+ * A frame is copied once into the staging area (or written there directly, see `reserve`). At the end of the tick every
+ * dirty stream's segments are copied into a buffer of exactly their size, which the stream may keep as long as its peer
+ * is slow: a slow peer never pins more than its own bytes and the small pool they were cut from.
+ *
+ * Cost. One deferral per tick, not per stream. `append` touches no allocator; a flush allocates the written buffer
+ * alone. A dirty stream takes 12 bytes of index and 12 per segment, a stream that is not dirty nothing but its
+ * `outboxEntry` field, which is −1 then and belongs to this class (a WeakMap look-up costs more than the copy).
+ *
+ * Bounds. A tick that stages more than `stagingBytesMax` is flushed early. How much a slow peer may have queued is the
+ * owner's decision: `queuedBytes` says what is staged and what the system has not taken.
+ */
+import type { Clock } from '../clock/clock.ts';
+import type { Stream } from './transport.ts';
+
+export interface OutboxOptions {
+  /** Staged bytes of all streams that make a tick flush early. */
+  readonly stagingBytesMax: number;
+}
+
+/** Room for one frame in the staging area: write exactly the bytes asked for, from `offset` on, before the next call. */
+export interface Reservation {
+  readonly buffer: Buffer;
+  readonly offset: number;
+}
+
+const STAGING_BYTES_START = 256 * 1024;
+const ENTRIES_START = 256;
+const NONE = -1;
+
+const OPTIONS_DEFAULT: OutboxOptions = { stagingBytesMax: 4 * 1024 * 1024 };
+
+export class Outbox {
+  /** Totals since the start, for metrics. A flush is one write to a socket. */
+  frames = 0;
+  flushes = 0;
+  bytes = 0;
+  readonly #clock: Clock;
+  readonly #stagingBytesMax: number;
+  /** One object for all reservations: they are read before the next call. */
+  readonly #reservation = { buffer: Buffer.allocUnsafeSlow(STAGING_BYTES_START), offset: 0 };
+  #stagedBytes = 0;
+  readonly #entries = new EntryTable();
+  readonly #segments = new SegmentTable();
+  readonly #onTickEnd = (): void => this.#endTick();
+  #tickEndAsked = false;
+  #flushing = false;
+
+  constructor(clock: Clock, options: OutboxOptions = OPTIONS_DEFAULT) {
+    this.#clock = clock;
+    this.#stagingBytesMax = options.stagingBytesMax;
+  }
+
+  /** Queues a copy of `bytes[start … end)`, one whole frame. */
+  append(stream: Stream, bytes: Uint8Array, start = 0, end: number = bytes.length): void {
+    const { buffer, offset } = this.reserve(stream, end - start);
+    buffer.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), offset);
+  }
+
+  /** Queues one frame of `length` bytes that the caller writes in place. The answer is reused: do not keep it. */
+  reserve(stream: Stream, length: number): Reservation {
+    if (this.#stagedBytes > 0 && this.#stagedBytes + length > this.#stagingBytesMax) this.flushAll();
+    this.#makeRoom(length);
+    const offset = this.#stagedBytes;
+    this.#stagedBytes = offset + length;
+    this.#entryOf(stream, offset, length);
+    this.frames += 1;
+    this.#reservation.offset = offset;
+    return this.#reservation;
+  }
+
+  /** Bytes that the peer's system has not been handed yet: staged here and waiting in the stream. */
+  queuedBytes(stream: Stream): number {
+    return this.stagedBytes(stream) + stream.pendingBytes;
+  }
+
+  /** Bytes collected in this tick. */
+  stagedBytes(stream: Stream): number {
+    return stream.outboxEntry === NONE ? 0 : this.#entries.bytes(stream.outboxEntry);
+  }
+
+  /** Writes what `stream` has staged now: before an `end`, or when the order against a direct write matters. */
+  flush(stream: Stream): void {
+    const entry = stream.outboxEntry;
+    if (entry === NONE) return;
+    const length = this.#entries.bytes(entry);
+    const first = this.#entries.firstSegment(entry);
+    this.#entries.release(stream);
+    const written = Buffer.allocUnsafe(length);
+    let at = 0;
+    for (let segment = first; segment !== NONE; segment = this.#segments.next(segment)) {
+      const start = this.#segments.start(segment);
+      const end = this.#segments.end(segment);
+      this.#reservation.buffer.copy(written, at, start, end);
+      at += end - start;
+    }
+    this.flushes += 1;
+    this.bytes += length;
+    stream.write(written);
+  }
+
+  /** Forgets what `stream` has staged: for a stream that is closed. */
+  discard(stream: Stream): void {
+    if (stream.outboxEntry !== NONE) this.#entries.release(stream);
+  }
+
+  /** Writes what all streams have staged, in the order in which they got their first frame. */
+  flushAll(): void {
+    // A write that leads to another frame at once adds an entry behind: the loop below reaches it.
+    if (this.#flushing) return;
+    this.#flushing = true;
+    for (let entry = 0; entry < this.#entries.count; entry += 1) {
+      const stream = this.#entries.stream(entry);
+      if (stream !== undefined) this.flush(stream);
+    }
+    this.#flushing = false;
+    this.#entries.clear();
+    this.#segments.clear();
+    this.#stagedBytes = 0;
+  }
+
+  #endTick(): void {
+    this.#tickEndAsked = false;
+    this.flushAll();
+    if (this.#reservation.buffer.length > STAGING_BYTES_START) {
+      this.#reservation.buffer = Buffer.allocUnsafeSlow(STAGING_BYTES_START);
+    }
+  }
+
+  #entryOf(stream: Stream, offset: number, length: number): void {
+    const entries = this.#entries;
+    if (stream.outboxEntry === NONE) {
+      entries.add(stream, this.#segments.add(offset, offset + length));
+      if (!this.#tickEndAsked) {
+        this.#tickEndAsked = true;
+        this.#clock.defer(this.#onTickEnd);
+      }
+    } else {
+      const last = entries.lastSegment(stream.outboxEntry);
+      if (this.#segments.end(last) === offset) this.#segments.extend(last, length);
+      else entries.setLastSegment(stream.outboxEntry, this.#segments.addAfter(last, offset, offset + length));
+    }
+    entries.addBytes(stream.outboxEntry, length);
+  }
+
+  #makeRoom(length: number): void {
+    const needed = this.#stagedBytes + length;
+    const old = this.#reservation.buffer;
+    if (needed <= old.length) return;
+    const grown = Buffer.allocUnsafeSlow(2 ** Math.ceil(Math.log2(needed)));
+    old.copy(grown, 0, 0, this.#stagedBytes);
+    this.#reservation.buffer = grown;
+  }
+}
+
+/** The dirty streams of this tick. */
+class EntryTable {
+  count = 0;
+  readonly #streams: (Stream | undefined)[] = [];
+  /** Three numbers an entry: bytes, first segment, last segment. */
+  #numbers = new Int32Array(3 * ENTRIES_START);
+
+  add(stream: Stream, segment: number): void {
+    const entry = this.count++;
+    if (3 * this.count > this.#numbers.length) this.#numbers = doubled(this.#numbers);
+    this.#streams[entry] = stream;
+    this.#numbers[3 * entry] = 0;
+    this.#numbers[3 * entry + 1] = segment;
+    this.#numbers[3 * entry + 2] = segment;
+    stream.outboxEntry = entry;
+  }
+
+  stream(entry: number): Stream | undefined {
+    return this.#streams[entry];
+  }
+  bytes(entry: number): number {
+    return this.#numbers[3 * entry] as number;
+  }
+  addBytes(entry: number, length: number): void {
+    this.#numbers[3 * entry] = this.bytes(entry) + length;
+  }
+  firstSegment(entry: number): number {
+    return this.#numbers[3 * entry + 1] as number;
+  }
+  lastSegment(entry: number): number {
+    return this.#numbers[3 * entry + 2] as number;
+  }
+  setLastSegment(entry: number, segment: number): void {
+    this.#numbers[3 * entry + 2] = segment;
+  }
+
+  /** The entry's place stays empty until the tick ends. */
+  release(stream: Stream): void {
+    this.#streams[stream.outboxEntry] = undefined;
+    stream.outboxEntry = NONE;
+  }
+
+  clear(): void {
+    this.count = 0;
+  }
+}
+
+/** Stretches of the staging area, linked per stream. */
+class SegmentTable {
+  #count = 0;
+  /** Three numbers a segment: start, end, next. */
+  #numbers = new Int32Array(3 * ENTRIES_START);
+
+  add(start: number, end: number): number {
+    const segment = this.#count++;
+    if (3 * this.#count > this.#numbers.length) this.#numbers = doubled(this.#numbers);
+    this.#numbers[3 * segment] = start;
+    this.#numbers[3 * segment + 1] = end;
+    this.#numbers[3 * segment + 2] = NONE;
+    return segment;
+  }
+
+  addAfter(last: number, start: number, end: number): number {
+    const segment = this.add(start, end);
+    this.#numbers[3 * last + 2] = segment;
+    return segment;
+  }
+
+  extend(segment: number, length: number): void {
+    this.#numbers[3 * segment + 1] = this.end(segment) + length;
+  }
+  start(segment: number): number {
+    return this.#numbers[3 * segment] as number;
+  }
+  end(segment: number): number {
+    return this.#numbers[3 * segment + 1] as number;
+  }
+  next(segment: number): number {
+    return this.#numbers[3 * segment + 2] as number;
+  }
+  clear(): void {
+    this.#count = 0;
+  }
+}
+
+function doubled(numbers: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  const grown = new Int32Array(2 * numbers.length);
+  grown.set(numbers);
+  return grown;
+}
