@@ -1,0 +1,34 @@
+/** Keeps an attack from filling the log (T18): at most so many lines per second, then a count of what was left out. */
+import type { Clock } from '../clock/clock.ts';
+
+const PERIOD_MS = 1000;
+
+export class LogSampler {
+  readonly #clock: Clock;
+  readonly #linesPerSecondMax: number;
+  #periodStartMs = Number.NEGATIVE_INFINITY;
+  #lines = 0;
+  #suppressed = 0;
+
+  constructor(clock: Clock, linesPerSecondMax: number) {
+    this.#clock = clock;
+    this.#linesPerSecondMax = linesPerSecondMax;
+  }
+
+  /** Undefined: leave this line out. Otherwise write it, with the number of lines left out since the last one. */
+  admit(): { readonly suppressed: number } | undefined {
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs - this.#periodStartMs >= PERIOD_MS) {
+      this.#periodStartMs = nowMs;
+      this.#lines = 0;
+    }
+    if (this.#lines >= this.#linesPerSecondMax) {
+      this.#suppressed++;
+      return undefined;
+    }
+    this.#lines++;
+    const admitted = { suppressed: this.#suppressed };
+    this.#suppressed = 0;
+    return admitted;
+  }
+}
