@@ -6,8 +6,8 @@
  *
  * `Specification` and `loadSpecification` serve the other generators (tables, vectors) too.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { readRepositoryFile, writeOrCheck } from './generated-file.ts';
 
 interface Documented {
   name: string;
@@ -40,10 +40,8 @@ export interface Specification {
   errorCodes: (Documented & { code: number; retry: boolean })[];
 }
 
-const ROOT = new URL('../../', import.meta.url);
-
 export function loadSpecification(): Specification {
-  return JSON.parse(readFileSync(new URL('protocol-spec/protocol.json', ROOT), 'utf8')) as Specification;
+  return JSON.parse(readRepositoryFile('protocol-spec/protocol.json')) as Specification;
 }
 
 /** `FRAME_TOO_LARGE` → `FrameTooLarge`. */
@@ -73,7 +71,7 @@ function nameTable(constant: string, doc: string, values: readonly { name: strin
   return `/** ${doc} */\nexport const ${constant}: Readonly<Record<number, string>> = {\n${lines.join('\n')}\n};\n`;
 }
 
-export function generateConstants(spec: Specification): string {
+function generateConstants(spec: Specification): string {
   const coded = (list: readonly (Documented & { code: number })[]): (Documented & { value: number })[] =>
     list.map((item) => ({ name: item.name, doc: item.doc, value: item.code }));
   const flags = spec.capabilities.map((item) => ({ ...item, value: 2 ** item.bit }));
@@ -184,7 +182,7 @@ function generateBody(command: CommandSpecification): string {
   ].join('\n');
 }
 
-export function generateBodies(spec: Specification): string {
+function generateBodies(spec: Specification): string {
   return [
     BANNER,
     "import { MessagePackReader } from '../message-pack-reader.ts';",
@@ -215,18 +213,16 @@ export function generateBodies(spec: Specification): string {
   ].join('\n');
 }
 
+/** Path in the repository → its text. */
+export function generateCode(spec: Specification): Record<string, string> {
+  return {
+    'src/protocol/generated/protocol.ts': generateConstants(spec),
+    'src/protocol/generated/bodies.ts': generateBodies(spec),
+  };
+}
+
 function main(): void {
-  const spec = loadSpecification();
-  const check = process.argv.includes('--check');
-  const files = { 'protocol.ts': generateConstants(spec), 'bodies.ts': generateBodies(spec) };
-  for (const [name, text] of Object.entries(files)) {
-    const url = new URL(`src/protocol/generated/${name}`, ROOT);
-    if (!check) writeFileSync(url, text);
-    else if (readFileSync(url, 'utf8') !== text) {
-      console.error(`${fileURLToPath(url)} differs from protocol-spec/protocol.json: run npm run generate`);
-      process.exitCode = 1;
-    }
-  }
+  for (const [path, text] of Object.entries(generateCode(loadSpecification()))) writeOrCheck(path, text);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) main();
