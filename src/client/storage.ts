@@ -1,0 +1,47 @@
+/**
+ * What a client keeps between runs, so that a killed program loses and repeats nothing.
+ *
+ * A storage belongs to one client at a time. Calls take effect in the order in which they are made; each is done when
+ * its promise resolves.
+ */
+export interface CursorPosition {
+  readonly epoch: number;
+  /** Everything up to it has been taken by the application. */
+  readonly seq: number;
+}
+
+export interface SessionState {
+  /** Login generation of the last CONNACK. */
+  readonly generation: number;
+  /** Credential for the next login; empty when there is none. */
+  readonly ticket: string;
+}
+
+export interface UnsentMessage {
+  readonly clientMsgId: string;
+  readonly to: string;
+  readonly payload: Buffer;
+}
+
+export interface ClientState {
+  readonly cursor: CursorPosition | undefined;
+  readonly session: SessionState | undefined;
+  /** Oldest first. */
+  readonly unsent: readonly UnsentMessage[];
+  /** Message ids that need not be shown again, oldest first. */
+  readonly knownMessageIds: readonly number[];
+  /** Keys of messages that were sent from here, oldest first. */
+  readonly sentIds: readonly string[];
+}
+
+export interface ClientStorage {
+  /** The state of `owner` (app, uid and device in one string); undefined when there is none. Fails on another's. */
+  load(owner: string): Promise<ClientState | undefined>;
+  /** `takenMessageId`: the message that the application has just taken. */
+  saveCursor(cursor: CursorPosition, takenMessageId?: number): Promise<void>;
+  saveSession(session: SessionState): Promise<void>;
+  addUnsent(message: UnsentMessage): Promise<void>;
+  /** The message is stored on the server as `messageId`, or given up. */
+  removeUnsent(clientMsgId: string, messageId?: number): Promise<void>;
+  close(): Promise<void>;
+}
