@@ -1,0 +1,27 @@
+/**
+ * What a gate worker counts, as plain numbers: incremented on the hot path, read by the metrics when scraped.
+ */
+export class GateCounters {
+  accepted = 0;
+  /** Connections refused before they got a slot: the worker was full. */
+  refusedFull = 0;
+  logins = 0;
+  /** By CloseReason. */
+  readonly closes: Float64Array = new Float64Array(256);
+  /** Frames from clients, by command. */
+  readonly framesIn: Float64Array = new Float64Array(256);
+  bytesIn = 0;
+  /** Messages handed to the socket (MESSAGE frames). */
+  pushes = 0;
+  /** Re-pushed MESSAGE frames. */
+  repushes = 0;
+  notifies = 0;
+  /** ERROR frames, by ErrorCode. */
+  readonly errors: Float64Array = new Float64Array(256);
+  /** Trunk links that came up. */
+  trunkUps = 0;
+  /** Trunk frames about a connection that has gone. */
+  staleFrames = 0;
+  /** Times that reading from a client was paused because of its rate. */
+  readPauses = 0;
+}

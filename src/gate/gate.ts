@@ -1,0 +1,239 @@
+/**
+ * One gate worker: holds connections, checks frames, keeps deadlines and windows, and passes requests to the logic.
+ *
+ *   socket ─► Gate.onBytes ─► FrameReader ─► ClientCommands ─┬─► answered here (PING, ACK)
+ *                                                            └─► LogicSide ─► trunk
+ *   trunk ─► LogicSide ─► DeliveryWindow ─► Connections ─► Outbox ─► one write per connection and tick
+ *
+ * It knows nothing of storage, users' rights or message contents, and is not restarted when those change. All its state
+ * can be rebuilt: from its clients (they reconnect) and for its logic (it registers the sessions again).
+ */
+import type { Clock } from '../clock/clock.ts';
+import type { Random } from '../clock/random.ts';
+import type { Logger } from '../log/logger.ts';
+import { Outbox } from '../net/outbox.ts';
+import type { AcceptHandler, Address, Listener, Stream, Transport } from '../net/transport.ts';
+import { CloseReason, FrameReader, MessagePackWriter, writeClose, writeGoaway } from '../protocol/index.ts';
+import { TrunkDialer } from '../trunk/trunk-dialer.ts';
+import type { TrunkTimes } from '../trunk/trunk-link.ts';
+import { TimingWheel } from '../wheel/timing-wheel.ts';
+import { ClientCommands, type CommandLimits } from './client-commands.ts';
+import { ConnectionState, ConnectionTable } from './connection-table.ts';
+import { type ConnectionLimits, Connections } from './connections.ts';
+import { type DeadlineLimits, Deadlines, TICK_MS } from './deadlines.ts';
+import { DeliveryWindow, type WindowLimits } from './delivery-window.ts';
+import { GateCounters } from './gate-counters.ts';
+import { type AnnouncedLimits, LogicSide } from './logic-side.ts';
+import { RequestTracker } from './request-tracker.ts';
+
+export interface GateLimits extends CommandLimits, ConnectionLimits, DeadlineLimits, WindowLimits, AnnouncedLimits {
+  readonly connectionsMax: number;
+  /** Requests of one client that wait for their answer. */
+  readonly sendsInFlightMax: number;
+  /** Time over which a stopping gate closes its connections. */
+  readonly shutdownMs: number;
+}
+
+export interface GateOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly transport: Transport;
+  readonly log: Logger;
+  /** For people: "gate 1". */
+  readonly name: string;
+  /** Random, new at every start. */
+  readonly bootId: string;
+  /** Where clients dial; several listeners on one shared port accept faster. */
+  readonly listen: readonly Address[];
+  /** Where the logic listens. */
+  readonly trunk: Address;
+  readonly trunkTimes: TrunkTimes;
+  readonly limits: GateLimits;
+  /** Whether the logic needs the addresses of clients (per-address limits). */
+  readonly tellAddress: boolean;
+}
+
+/** Connections closed per step while stopping. */
+const STOP_STEP_MS = 50;
+const IDLE_WHEEL_BUCKETS = 1024;
+const INITIAL_CAPACITY = 1024;
+
+export class Gate implements AcceptHandler {
+  readonly counters: GateCounters = new GateCounters();
+  readonly #options: GateOptions;
+  readonly #clock: Clock;
+  readonly #table: ConnectionTable;
+  readonly #outbox: Outbox;
+  readonly #connections: Connections;
+  readonly #lifeWheel: TimingWheel;
+  readonly #ackWheel: TimingWheel;
+  readonly #requests: RequestTracker;
+  readonly #logic: LogicSide;
+  readonly #deadlines: Deadlines;
+  readonly #commands: ClientCommands;
+  readonly #reader: FrameReader<number>;
+  #listeners: Listener[] = [];
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: GateOptions) {
+    const { clock, limits, log, random } = options;
+    this.#options = options;
+    this.#clock = clock;
+    this.#outbox = new Outbox(clock);
+    this.#table = new ConnectionTable({ connectionsMax: limits.connectionsMax, initialCapacity: INITIAL_CAPACITY });
+    const wheel = { capacity: this.#table.capacity, tickMs: TICK_MS, buckets: IDLE_WHEEL_BUCKETS };
+    this.#lifeWheel = new TimingWheel({ ...wheel, startMs: clock.monotonicMs() });
+    this.#ackWheel = new TimingWheel({ ...wheel, startMs: clock.monotonicMs() });
+    this.#connections = new Connections(this.#table, this.#outbox, clock, this.counters, limits, log);
+    const window = new DeliveryWindow(this.#connections, this.#ackWheel, limits);
+    this.#requests = new RequestTracker(limits.sendsInFlightMax);
+    this.#logic = new LogicSide(this.#connections, window, this.#requests, random, limits, options.tellAddress, log);
+    this.#logic.dialer = new TrunkDialer(
+      {
+        transport: options.transport,
+        clock,
+        random,
+        address: options.trunk,
+        times: options.trunkTimes,
+        role: 'gate',
+        name: options.name,
+        bootId: options.bootId,
+      },
+      this.#logic,
+    );
+    this.#deadlines = new Deadlines(this.#connections, this.#lifeWheel, this.#ackWheel, window, this.#logic, limits);
+    this.#commands = new ClientCommands(this.#connections, window, this.#requests, this.#logic, limits);
+    this.#reader = new FrameReader(this.#commands);
+  }
+
+  /** The port clients dial; 0 before `start`. */
+  get port(): number {
+    return this.#listeners[0]?.port ?? 0;
+  }
+
+  get connections(): number {
+    return this.#table.size;
+  }
+
+  /** Whether a logic is there. */
+  get logicUp(): boolean {
+    return this.#logic.up;
+  }
+
+  get outbox(): Outbox {
+    return this.#outbox;
+  }
+
+  get unfinishedFrames(): number {
+    return this.#deadlines.unfinishedFrames;
+  }
+
+  get slowConsumers(): number {
+    return this.#connections.slowConsumers;
+  }
+
+  get heldConnections(): number {
+    return this.#requests.heldConnections;
+  }
+
+  async start(): Promise<void> {
+    this.#logic.dialer?.start();
+    this.#deadlines.start();
+    for (const address of this.#options.listen) {
+      this.#listeners.push(await this.#options.transport.listen(address, this));
+    }
+  }
+
+  /**
+   * Stops accepting, says GOAWAY, closes all connections spread over `shutdownMs`, then leaves the trunk.
+   * Idempotent: repeat callers get the same promise.
+   */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  onAccepted(stream: Stream): void {
+    const slot = this.#stopping === undefined ? this.#table.acquire() : -1;
+    if (slot < 0) {
+      this.#refuse(stream);
+      return;
+    }
+    if (this.#table.capacity > this.#lifeWheel.capacity) {
+      this.#lifeWheel.grow(this.#table.capacity);
+      this.#ackWheel.grow(this.#table.capacity);
+    }
+    const nowMs = this.#clock.monotonicMs();
+    stream.slot = slot;
+    this.#table.streams[slot] = stream;
+    this.#table.lastSeenMs[slot] = nowMs;
+    this.counters.accepted++;
+    this.#deadlines.accepted(slot, nowMs);
+  }
+
+  onBytes(stream: Stream, bytes: Uint8Array): void {
+    const slot = stream.slot;
+    if (slot < 0 || this.#table.state[slot] === ConnectionState.Closing) return;
+    this.counters.bytesIn += bytes.length;
+    this.#table.lastSeenMs[slot] = this.#clock.monotonicMs();
+    const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const partial = this.#reader.read(slot, this.#deadlines.partial(slot), chunk, this.#commands.bodyBytesMax);
+    if (this.#table.state[slot] !== ConnectionState.Closing) this.#deadlines.keepPartial(slot, partial);
+  }
+
+  onDrain(stream: Stream): void {
+    if (stream.slot >= 0) this.#connections.drained(stream.slot);
+  }
+
+  onClosed(stream: Stream): void {
+    const slot = stream.slot;
+    if (slot < 0) return;
+    stream.slot = -1;
+    this.#connections.streamClosed(slot);
+    this.#deadlines.released(slot);
+  }
+
+  /** A connection for which there is no place: it is told so, and costs nothing more. */
+  #refuse(stream: Stream): void {
+    this.counters.refusedFull++;
+    const reason = this.#stopping === undefined ? CloseReason.ConnectionsMax : CloseReason.Shutdown;
+    const writer = new MessagePackWriter(64);
+    writeClose(writer, 0, { reason, retryAfterMs: this.#logic.retryAfterMs(), detail: '' });
+    stream.write(writer.copy());
+    stream.end();
+  }
+
+  async #stop(): Promise<void> {
+    await Promise.all(this.#listeners.map((listener) => listener.close()));
+    const { shutdownMs } = this.#options.limits;
+    this.#table.forEach((slot) => {
+      if (this.#table.state[slot] !== ConnectionState.Ready) return;
+      writeGoaway(this.#connections.writer, 0, { retryAfterMs: shutdownMs, alternatives: [] });
+      this.#connections.send(slot);
+    });
+    const steps = Math.max(1, Math.floor(shutdownMs / STOP_STEP_MS));
+    const perStep = Math.ceil(this.#table.size / steps);
+    let next = 0;
+    while (this.#table.size > 0 && next >= 0) {
+      next = this.#table.forEach((slot) => this.#connections.close(slot, CloseReason.Shutdown), next, perStep);
+      if (next >= 0) await this.#pause(STOP_STEP_MS);
+    }
+    await this.#emptied(STOP_STEP_MS * 20);
+    this.#table.forEach((slot) => this.#connections.abort(slot));
+    this.#deadlines.stop();
+    this.#logic.dialer?.stop();
+  }
+
+  /** Waits until every connection is gone, `boundMs` at most. */
+  async #emptied(boundMs: number): Promise<void> {
+    for (let waited = 0; this.#table.size > 0 && waited < boundMs; waited += STOP_STEP_MS) {
+      await this.#pause(STOP_STEP_MS);
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#clock.setTimer(resolve, ms);
+    });
+  }
+}
