@@ -12,8 +12,8 @@
  * dirty stream's segments are copied into a buffer of exactly their size, which the stream may keep as long as its peer
  * is slow: a slow peer never pins more than its own bytes and the small pool they were cut from.
  *
- * Cost. One deferral per tick, not per stream. `append` touches no allocator; a flush allocates the written buffer
- * alone. A dirty stream takes 12 bytes of index and 12 per segment, a stream that is not dirty nothing but its
+ * Cost. One deferral per tick, not per stream. `append` allocates nothing for short frames, a view for long ones;
+ * a flush allocates the written buffer alone. A dirty stream takes 12 bytes of index and 12 per segment, a stream that is not dirty nothing but its
  * `outboxEntry` field, which is −1 then and belongs to this class (a WeakMap look-up costs more than the copy).
  *
  * Bounds. A tick that stages more than `stagingBytesMax` is flushed early. How much a slow peer may have queued is the
@@ -35,6 +35,8 @@ export interface Reservation {
 
 const STAGING_BYTES_START = 256 * 1024;
 const ENTRIES_START = 256;
+/** Up to here a loop beats `set`, which needs a view of the source. */
+const LOOP_BYTES_MAX = 64;
 const NONE = -1;
 
 const OPTIONS_DEFAULT: OutboxOptions = { stagingBytesMax: 4 * 1024 * 1024 };
@@ -63,7 +65,8 @@ export class Outbox {
   /** Queues a copy of `bytes[start … end)`, one whole frame. */
   append(stream: Stream, bytes: Uint8Array, start = 0, end: number = bytes.length): void {
     const { buffer, offset } = this.reserve(stream, end - start);
-    buffer.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), offset);
+    if (end - start > LOOP_BYTES_MAX) buffer.set(bytes.subarray(start, end), offset);
+    else for (let index = start; index < end; index += 1) buffer[offset - start + index] = bytes[index] as number;
   }
 
   /** Queues one frame of `length` bytes that the caller writes in place. The answer is reused: do not keep it. */
