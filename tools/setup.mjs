@@ -10,39 +10,23 @@
  * another, so that a deleted file or a switched branch counts too. The stamp is written last: a build that fails, or is
  * killed, leaves none behind.
  *
- * Two at once: the work is done under a lock file that holds the owner's process id. A dead owner's lock is taken over;
- * a living one is waited for, with a bound.
+ * Two at once are kept apart by `setup-lock.mjs`.
  *
  * All messages go to stderr: stdout belongs to the command that runs afterwards.
  */
 import { spawnSync } from 'node:child_process';
-import {
-  existsSync,
-  linkSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readText, SetupError, say, underLock } from './setup-lock.mjs';
 
 const SOURCE_FOLDERS = ['src', 'test', 'bench', 'tools', 'protocol-spec'];
 const SOURCE_FILES = ['tsconfig.json', 'package.json'];
 const SOURCE_NAME = /\.(ts|json)$/;
-const LOCK_WAIT_MS = 5 * 60_000;
-const LOCK_POLL_MS = 50;
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 
 /** Programs that the tests start: command → package of the system's package manager. */
 const TEST_TOOLS = { 'redis-server': 'redis-server' };
-
-/** A reason to stop that is for people: shown without a stack. */
-export class SetupError extends Error {}
 
 /** The repository that this file is in. */
 export const REPOSITORY = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -185,77 +169,6 @@ function run(root, command, args) {
   throw new SetupError(`${said}${command === process.execPath ? 'the compiler' : command} ${how}`);
 }
 
-/** Runs `work` while holding the repository's lock. */
-function underLock(root, work) {
-  const folder = join(root, '.cache');
-  mkdirSync(folder, { recursive: true });
-  const path = join(folder, 'setup.lock');
-  const mark = `${process.pid} ${performance.timeOrigin}`;
-  takeLock(path, mark);
-  try {
-    return work();
-  } finally {
-    if (readText(path) === mark) unlinkSync(path);
-  }
-}
-
-function takeLock(path, mark) {
-  const deadline = performance.now() + LOCK_WAIT_MS;
-  for (let told = false; !tryLock(path, mark); ) {
-    const holder = readText(path);
-    if (holder === undefined) continue;
-    if (!isAlive(Number.parseInt(holder, 10))) {
-      removeDeadLock(path, holder);
-      continue;
-    }
-    if (performance.now() > deadline) {
-      throw new SetupError(
-        `process ${holder.split(' ')[0]} has been setting up for too long; end it or remove ${path}`,
-      );
-    }
-    if (!told) say(`waiting for process ${holder.split(' ')[0]}, which is setting up …`);
-    told = true;
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOCK_POLL_MS);
-  }
-}
-
-/** The lock appears with its content, never empty: it is written aside and linked into place. */
-function tryLock(path, mark) {
-  const aside = `${path}.${process.pid}`;
-  writeFileSync(aside, mark);
-  try {
-    linkSync(aside, path);
-    return true;
-  } catch (error) {
-    if (error.code === 'EEXIST') return false;
-    throw error;
-  } finally {
-    unlinkSync(aside);
-  }
-}
-
-/** Moves the lock aside and looks again: whoever took it over in between gets it back. */
-function removeDeadLock(path, holder) {
-  const aside = `${path}.dead.${process.pid}`;
-  try {
-    renameSync(path, aside);
-    if (readText(aside) !== holder) linkSync(aside, path);
-  } catch {
-    // Somebody else was faster.
-  }
-  rmSync(aside, { force: true });
-}
-
-function isAlive(pid) {
-  if (!(pid > 0)) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error.code === 'EPERM';
-  }
-}
-
 /** Installs the servers that tests start, where this may and can be done; otherwise says what to install. */
 export function ensureTestTools(tools = TEST_TOOLS, system = realSystem()) {
   const missing = () => Object.keys(tools).filter((command) => !system.has(command));
@@ -298,18 +211,6 @@ function onPath(command) {
 function readJson(path) {
   const text = readText(path);
   return text === undefined ? undefined : JSON.parse(text);
-}
-
-function readText(path) {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
-  }
-}
-
-function say(text) {
-  process.stderr.write(`setup: ${text}\n`);
 }
 
 function main(task) {

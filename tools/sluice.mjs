@@ -3,7 +3,8 @@
  * The `sluice` command in the repository: builds quietly when something is stale, then becomes the program. The program
  * is imported, not spawned: one process, one set of signals, one exit code.
  */
-import { ensureBuilt, SetupError } from './setup.mjs';
+import { ensureBuilt } from './setup.mjs';
+import { SetupError } from './setup-lock.mjs';
 
 /** npm and the terminal may both deliver one Ctrl-C; nobody presses twice within this time and means two things. */
 const SAME_SIGNAL_MS = 400;

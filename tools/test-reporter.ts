@@ -28,7 +28,7 @@ export default async function* testReporter(events: AsyncIterable<TestEvent>): A
       yield `skipped: ${name}${typeof skip === 'string' && skip !== '' ? ` (${skip})` : ''}\n`;
     } else if (isTest) count.passed++;
   }
-  for (const [file, count] of [...files].sort()) yield describeFile(file, count);
+  for (const [file, count] of [...files].sort(([a], [b]) => (a < b ? -1 : 1))) yield describeFile(file, count);
 }
 
 /** A suite fails because a test in it failed: that has been told. */
