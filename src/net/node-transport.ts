@@ -6,8 +6,10 @@
  *
  * Cost. A connection owns its `net.Socket` and one wrapper; the event handlers are functions of this module that find
  * the wrapper through a property of the socket, so there is no closure per connection, no timer and no address string.
- * Against a bare `net` server, as slopes between 2,000 and 8,000 idle connections on Node 20.20: 772 → 860 bytes of JS
- * heap (the wrapper: 88), 1.4 → 1.6 KB of anonymous memory, where single runs differ by 0.2 KB
+ * Against a bare `net` server, as slopes between 2,000 and 8,000 idle connections on Node 20.20, medians of five runs
+ * with a 1 MiB young generation: 772 → 860 bytes of JS heap (the wrapper: 88), 1,436 → 1,626 bytes of anonymous memory.
+ * Single runs of the bare server alone range from 1,320 to 2,105 bytes of anonymous memory, so that its difference says
+ * no more than its order of magnitude; with the default young generation it is 2,096 → 2,411
  * (`bench/idle-transport.ts`).
  *
  * Dialled streams read into one 64 KiB buffer that all of them share (`onread`): no allocation and no copy per read,

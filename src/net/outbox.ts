@@ -15,7 +15,7 @@
  * Cost. One deferral per tick, not per stream. `append` allocates nothing for short frames, a view for long ones; a
  * flush allocates the written buffer alone. Measured: 0.2 µs for one short frame appended and flushed, the socket apart.
  * A dirty stream takes 12 bytes of index and 12 per segment; a stream that is not dirty nothing but its `outboxEntry`
- * field, which is −1 then and belongs to this class (a WeakMap look-up costs more than the copy).
+ * field, which is −1 then and belongs to this class.
  *
  * Bounds. A tick that stages more than `stagingBytesMax` is flushed early. How much a slow peer may have queued is the
  * owner's decision: `queuedBytes` says what is staged and what the system has not taken.
@@ -36,7 +36,7 @@ export interface Reservation {
 
 const STAGING_BYTES_START = 256 * 1024;
 const ENTRIES_START = 256;
-/** Up to here a loop beats `set`, which needs a view of the source. */
+/** Up to here a loop copies: `set` needs a view of the source, which is an allocation. */
 const LOOP_BYTES_MAX = 64;
 const NONE = -1;
 
