@@ -145,6 +145,7 @@ export class Deadlines {
 
   readonly #ackDue = (slot: number): number => this.#window.ackOverdue(slot, this.#clock.monotonicMs(), this.#repush);
 
+  readonly #reportCursor = (slot: number): void => this.#logic.reportCursor(slot);
   readonly #repush = (slot: number, after: number): boolean => this.#logic.repush(slot, after);
 
   #setUnfinished(slot: number, frame: PartialFrame | undefined): void {
@@ -173,7 +174,7 @@ export class Deadlines {
   }
 
   #reportCursors(): void {
-    const next = this.#table.forEach((slot) => this.#logic.reportCursor(slot), this.#cursorFrom, WHEEL_BUDGET);
-    this.#cursorFrom = next >= 0 ? next : 0;
+    const next = this.#table.forEach(this.#reportCursor, this.#cursorFrom, WHEEL_BUDGET);
+    this.#cursorFrom = Math.max(0, next);
   }
 }

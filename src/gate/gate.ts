@@ -193,6 +193,9 @@ export class Gate implements AcceptHandler {
     this.#deadlines.released(slot);
   }
 
+  readonly #closeForShutdown = (slot: number): void => this.#connections.close(slot, CloseReason.Shutdown);
+  readonly #abort = (slot: number): void => this.#connections.abort(slot);
+
   /** A connection for which there is no place: it is told so, and costs nothing more. */
   #refuse(stream: Stream): void {
     this.counters.refusedFull++;
@@ -215,11 +218,11 @@ export class Gate implements AcceptHandler {
     const perStep = Math.ceil(this.#table.size / steps);
     let next = 0;
     while (this.#table.size > 0 && next >= 0) {
-      next = this.#table.forEach((slot) => this.#connections.close(slot, CloseReason.Shutdown), next, perStep);
+      next = this.#table.forEach(this.#closeForShutdown, next, perStep);
       if (next >= 0) await this.#pause(STOP_STEP_MS);
     }
     await this.#emptied(STOP_STEP_MS * 20);
-    this.#table.forEach((slot) => this.#connections.abort(slot));
+    this.#table.forEach(this.#abort);
     this.#deadlines.stop();
     this.#logic.dialer?.stop();
   }

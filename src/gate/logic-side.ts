@@ -243,7 +243,8 @@ export class LogicSide implements TrunkDialerOwner, GateFrameHandler {
   #registerFrom(link: TrunkLink, from: number): void {
     if (link.closed) return;
     const table = this.#table;
-    const next = table.forEach((slot) => this.#register(link, slot), from, REGISTER_CHUNK);
+    const register = (slot: number): void => this.#register(link, slot);
+    const next = table.forEach(register, from, REGISTER_CHUNK);
     link.touch();
     if (next >= 0) this.#clock.defer(() => this.#registerFrom(link, next));
   }
