@@ -1,0 +1,159 @@
+/**
+ * Which messages were stored within the window, by key; exact, in memory, never on disk except as the log.
+ *
+ *   key0's top bits ─► shard ─► open addressing, linear probing, 6 words a row:
+ *   ▕ key0 ▏ key1 ▏ key2 ▏ bodyHash ▏ messageId low ▏ messageId high (21) + bucket (8) ▏
+ *
+ * A row carries the number of the time bucket (an eighth of the window) in which its message was stored, modulo 255.
+ * Rows of buckets that have left the window answer no lookup, count as free, and go when their shard is rebuilt: at
+ * its next growth, or by `sweep`, one shard at a time. Growth moves one shard (a 1,024th), so no pause is long.
+ *
+ * Cost: one probe sequence, usually one cache line, per lookup; 24 bytes a row at a load of 3/8 to 3/4, so 32–64.
+ */
+import { CLOCK_ERROR_MS_MAX } from '../dedupe-rules.ts';
+
+const SHARD_BITS = 10;
+const SHARDS = 2 ** SHARD_BITS;
+const ROW_WORDS = 6;
+const ROWS_MIN = 16;
+const BUCKETS_PER_WINDOW = 8;
+/** Bucket tags 1–255 go round; 0 marks a place that was never used or was given back. */
+const TAGS = 255;
+const HIGH_BITS = 21;
+const HIGH_MASK = 2 ** HIGH_BITS - 1;
+/** Given back by `remove`: not live, but a probe must go on behind it. */
+const REMOVED = 0;
+
+const EMPTY: Uint32Array = new Uint32Array(0);
+
+export class DedupeTable {
+  readonly #shards: Uint32Array[] = Array.from({ length: SHARDS }, () => EMPTY);
+  /** Places in use per shard, dead rows included. */
+  readonly #used = new Uint32Array(SHARDS);
+  readonly #bucketMs: number;
+  readonly #bucketsLive: number;
+  #bucketNow = 0;
+  #sweepAt = 0;
+  /** Of the row that `find` found. */
+  bodyHash = 0;
+  messageId = 0;
+
+  constructor(windowMs: number) {
+    this.#bucketMs = Math.ceil(windowMs / BUCKETS_PER_WINDOW);
+    this.#bucketsLive = BUCKETS_PER_WINDOW + Math.ceil(CLOCK_ERROR_MS_MAX / this.#bucketMs);
+  }
+
+  get bytes(): number {
+    return this.#shards.reduce((sum, shard) => sum + shard.byteLength, 0);
+  }
+
+  /** Tells the table what time it is. A clock that went back makes nothing new expire. */
+  setTime(wallMs: number): void {
+    this.#bucketNow = Math.floor(wallMs / this.#bucketMs);
+  }
+
+  /** Whether a message stored at `timeMs` still answers retries. */
+  isWithinWindow(timeMs: number): boolean {
+    return this.#bucketNow - Math.floor(timeMs / this.#bucketMs) <= this.#bucketsLive;
+  }
+
+  /** True when a live row has this key; then `bodyHash` and `messageId` are its. */
+  find(key0: number, key1: number, key2: number): boolean {
+    const shard = this.#shards[key0 >>> (32 - SHARD_BITS)]!;
+    const at = findRow(shard, key0, key1, key2);
+    if (at < 0 || !this.#isLive(shard[at + 5]!)) return false;
+    this.bodyHash = shard[at + 3]!;
+    this.messageId = (shard[at + 5]! & HIGH_MASK) * 2 ** 32 + shard[at + 4]!;
+    return true;
+  }
+
+  /** Adds a row, or replaces a dead one with the same key. */
+  insert(key0: number, key1: number, key2: number, bodyHash: number, messageId: number, timeMs: number): void {
+    const number = key0 >>> (32 - SHARD_BITS);
+    let shard = this.#shards[number]!;
+    let at = findRow(shard, key0, key1, key2);
+    if (at < 0) {
+      if ((this.#used[number]! + 1) * ROW_WORDS * 4 > shard.length * 3) shard = this.#rebuild(number);
+      at = freePlace(shard, key0);
+      this.#used[number]!++;
+      shard[at] = key0;
+      shard[at + 1] = key1;
+      shard[at + 2] = key2;
+    }
+    shard[at + 3] = bodyHash;
+    shard[at + 4] = messageId % 2 ** 32;
+    const tag = (Math.floor(timeMs / this.#bucketMs) % TAGS) + 1;
+    shard[at + 5] = tag * 2 ** HIGH_BITS + Math.floor(messageId / 2 ** 32);
+  }
+
+  /** Takes back a row: its commit was refused. */
+  remove(key0: number, key1: number, key2: number): void {
+    const shard = this.#shards[key0 >>> (32 - SHARD_BITS)]!;
+    const at = findRow(shard, key0, key1, key2);
+    // The message id keeps its low bits, so that the place does not look unused to a probe.
+    if (at >= 0) shard[at + 5] = REMOVED;
+  }
+
+  /** Frees the dead rows of `shards` shards; going on where the last call stopped. */
+  sweep(shards: number): void {
+    for (let i = 0; i < shards; i++) {
+      if (this.#shards[this.#sweepAt]!.length > 0) this.#rebuild(this.#sweepAt);
+      this.#sweepAt = (this.#sweepAt + 1) % SHARDS;
+    }
+  }
+
+  #isLive(word5: number): boolean {
+    const tag = word5 >>> HIGH_BITS;
+    if (tag === REMOVED) return false;
+    const age = (((this.#bucketNow % TAGS) + 1 - tag + TAGS) % TAGS) | 0;
+    // A message from the near future (the clock went back) counts as new.
+    return age <= this.#bucketsLive || age > TAGS - this.#bucketsLive;
+  }
+
+  /** Copies the live rows into a shard in which they and one more fill at most three eighths to three quarters. */
+  #rebuild(number: number): Uint32Array {
+    const old = this.#shards[number]!;
+    let live = 0;
+    for (let at = 0; at < old.length; at += ROW_WORDS) if (this.#isLive(old[at + 5]!)) live++;
+    let rows = ROWS_MIN;
+    while ((live + 1) * 2 > rows) rows *= 2;
+    const shard = new Uint32Array(rows * ROW_WORDS);
+    for (let at = 0; at < old.length; at += ROW_WORDS) {
+      if (!this.#isLive(old[at + 5]!)) continue;
+      shard.set(old.subarray(at, at + ROW_WORDS), freePlace(shard, old[at]!));
+    }
+    this.#shards[number] = shard;
+    this.#used[number] = live;
+    return shard;
+  }
+}
+
+function isUnused(shard: Uint32Array, at: number): boolean {
+  return shard[at + 5] === 0 && shard[at + 4] === 0 && shard[at] === 0 && shard[at + 1] === 0 && shard[at + 2] === 0;
+}
+
+function findRow(shard: Uint32Array, key0: number, key1: number, key2: number): number {
+  const { length } = shard;
+  if (length === 0) return -1;
+  let at = firstPlace(length, key0);
+  while (!isUnused(shard, at)) {
+    if (shard[at] === key0 && shard[at + 1] === key1 && shard[at + 2] === key2) return at;
+    at += ROW_WORDS;
+    if (at === length) at = 0;
+  }
+  return -1;
+}
+
+function freePlace(shard: Uint32Array, key0: number): number {
+  let at = firstPlace(shard.length, key0);
+  while (!isUnused(shard, at)) {
+    at += ROW_WORDS;
+    if (at === shard.length) at = 0;
+  }
+  return at;
+}
+
+/** The number of rows is a power of two; the shard took the top bits, the place takes the low ones. */
+function firstPlace(length: number, key0: number): number {
+  return (key0 & (length / ROW_WORDS - 1)) * ROW_WORDS;
+}

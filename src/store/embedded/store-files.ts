@@ -1,0 +1,101 @@
+/** Creates a store's files, and takes over those of an earlier run before the first commit of this one. */
+import { type Random, randomHex } from '../../clock/random.ts';
+import { Durability } from '../../model/durability.ts';
+import { PARTITIONS_MAX } from '../../model/partition.ts';
+import type { Disk } from '../disk.ts';
+import { StoreOpenError } from '../store.ts';
+import { DEDUPE_SECRET_WORDS } from './dedupe-key.ts';
+import { FORMAT_VERSION, SEGMENT_HEADER_BYTES, viewOf } from './format.ts';
+import { META_FILE, type StoreMeta, saveMeta } from './meta-file.ts';
+import type { MetaKeeper } from './meta-keeper.ts';
+import type { LogEnd } from './recovery.ts';
+import { LOG_DIRECTORY, SegmentSet, segmentBase, segmentPath } from './segment-set.ts';
+
+const STORE_ID_BYTES = 16;
+const COPY_BYTES = 1024 * 1024;
+
+export async function createStore(
+  disk: Disk,
+  random: Random,
+  options: { partitions: number; durability: Durability },
+): Promise<StoreMeta> {
+  const { partitions, durability } = options;
+  if (!Number.isInteger(partitions) || partitions < 1 || partitions > PARTITIONS_MAX) {
+    throw new StoreOpenError(`a store has 1 to ${PARTITIONS_MAX} partitions, not ${partitions}`);
+  }
+  await removeLeftovers(disk);
+  const secret = viewOf(Buffer.from(random.bytes(DEDUPE_SECRET_WORDS * 4)));
+  const meta: StoreMeta = {
+    format: FORMAT_VERSION,
+    storeId: randomHex(random, STORE_ID_BYTES),
+    partitions,
+    secret: Array.from({ length: DEDUPE_SECRET_WORDS }, (_, word) => secret.getUint32(word * 4, true)),
+    durability,
+    epochs: new Array(partitions).fill(1),
+    lastMessageIds: new Array(partitions).fill(0),
+    sealed: [],
+    removed: [],
+    activeBase: 0,
+    durableMark: SEGMENT_HEADER_BYTES,
+    clean: true,
+  };
+  const file = await new SegmentSet(disk).createFile(meta, 0, 1, 0);
+  await file.close();
+  await saveMeta(disk, meta);
+  return meta;
+}
+
+/** What an interrupted creation left. Anything that may hold a message is not touched. */
+async function removeLeftovers(disk: Disk): Promise<void> {
+  for (const name of await disk.list(LOG_DIRECTORY)) {
+    const base = segmentBase(name);
+    if (base === undefined) continue;
+    const file = await disk.open(segmentPath(base), { create: false });
+    const size = await file.size();
+    await file.close();
+    if (base !== 0 || size > SEGMENT_HEADER_BYTES) {
+      throw new StoreOpenError(
+        `${META_FILE} is missing but ${segmentPath(base)} holds records. Nothing was changed. Restore the data directory from a backup.`,
+      );
+    }
+    await disk.remove(segmentPath(base));
+  }
+}
+
+/**
+ * Makes the end of the log as safe as it claims to be and states it in meta, before anything is served: the bytes that
+ * may never have reached the disk are written again and synced, the epochs rise if the last run may have lost
+ * acknowledged commits or was cut, and a torn record is cut off.
+ */
+export async function takeOver(
+  meta: MetaKeeper,
+  segments: SegmentSet,
+  end: LogEnd,
+  durability: Durability,
+): Promise<void> {
+  const { clean, durability: before, durableMark } = meta.current;
+  const { active } = segments;
+  if (!clean) await writeAgain(segments, Math.max(durableMark, end.durableMark, active.base), end.position);
+  const hasRisen = end.tornBytes > 0 || (!clean && before < Durability.Disk);
+  await meta.change((next) => {
+    if (hasRisen) next.epochs = next.epochs.map((epoch) => epoch + 1);
+    next.durability = durability;
+    next.durableMark = end.position;
+    next.clean = false;
+  });
+  if (end.tornBytes === 0) return;
+  await active.file.truncate(end.position - active.base);
+  await active.file.sync();
+}
+
+/** After a failed fsync the system may hold pages that it believes to be on disk: only writing them again helps. */
+async function writeAgain(segments: SegmentSet, from: number, to: number): Promise<void> {
+  const { active } = segments;
+  const buffer = Buffer.alloc(COPY_BYTES);
+  for (let position = from; position < to; position += COPY_BYTES) {
+    const bytes = buffer.subarray(0, Math.min(COPY_BYTES, to - position));
+    await active.file.read(bytes, position - active.base);
+    await active.file.write([bytes], position - active.base);
+  }
+  await active.file.sync();
+}
