@@ -10,7 +10,7 @@ import { layeringRule } from '../tools/tidy/layering.ts';
 import { linksRule } from '../tools/tidy/links.ts';
 import { withoutComments, withoutProse } from '../tools/tidy/mask.ts';
 import { ownersRule } from '../tools/tidy/owners.ts';
-import { exactVersionRule, licenceRule, lockAddressRule } from '../tools/tidy/packages.ts';
+import { exactVersionRule, licenceRule, lockAddressRule, lockPlatformRule } from '../tools/tidy/packages.ts';
 import type { Rule } from '../tools/tidy/rule.ts';
 import { grownExceptions, sizesRule } from '../tools/tidy/sizes.ts';
 import { laterRule, machinePathRule, notRunRule, silencedRule } from '../tools/tidy/words.ts';
@@ -181,6 +181,13 @@ test('tidy: the lock file names no addresses and only known licences; versions a
   const versions = (version: string): number =>
     linesOf(exactVersionRule, 'package.json', JSON.stringify({ dependencies: { a: version } })).length;
   assert.deepEqual([versions('1.2.3'), versions('^1.2.3'), versions('latest')], [0, 1, 1]);
+});
+
+test('tidy: the lock file holds every platform package, or npm ci refuses it', () => {
+  const lock = (others: object): string =>
+    JSON.stringify({ packages: { 'node_modules/a': { optionalDependencies: { 'a-linux': '1.0.0' } }, ...others } });
+  assert.deepEqual(linesOf(lockPlatformRule, 'package-lock.json', lock({})), [1]);
+  assert.deepEqual(linesOf(lockPlatformRule, 'package-lock.json', lock({ 'node_modules/a-linux': {} })), []);
 });
 
 test('tidy: links in documents lead to files and folders of the repository', () => {

@@ -8,7 +8,7 @@ import { readLayers } from './layers.ts';
 import { layeringRule } from './tidy/layering.ts';
 import { linksRule } from './tidy/links.ts';
 import { ownersRule } from './tidy/owners.ts';
-import { exactVersionRule, licenceRule, lockAddressRule } from './tidy/packages.ts';
+import { exactVersionRule, licenceRule, lockAddressRule, lockPlatformRule } from './tidy/packages.ts';
 import type { Finding, Rule, SourceFile } from './tidy/rule.ts';
 import { grownExceptions, type SizeExceptions, sizesRule } from './tidy/sizes.ts';
 import { laterRule, machinePathRule, notRunRule, silencedRule } from './tidy/words.ts';
@@ -28,6 +28,7 @@ function main(): void {
     notRunRule,
     machinePathRule,
     lockAddressRule,
+    lockPlatformRule,
     licenceRule,
     exactVersionRule,
     linksRule,

@@ -14,7 +14,13 @@ const LICENCES: readonly string[] = [
 ];
 
 interface LockFile {
-  readonly packages?: Readonly<Record<string, { readonly license?: string; readonly link?: boolean }>>;
+  readonly packages?: Readonly<Record<string, LockEntry>>;
+}
+
+interface LockEntry {
+  readonly license?: string;
+  readonly link?: boolean;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
 interface PackageFile {
@@ -29,6 +35,23 @@ export const lockAddressRule: Rule = (files) =>
     const problem = '"resolved": npm install --package-lock-only --omit-lockfile-registry-resolved';
     return at < 0 ? [] : [{ path: file.path, line: lineAt(file.text, at), problem }];
   });
+
+/** `npm ci` refuses a lock file without every optional platform package of an exact version. */
+export const lockPlatformRule: Rule = (files) =>
+  lockFiles(files).flatMap((file) => {
+    const { packages = {} } = JSON.parse(file.text) as LockFile;
+    return Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) => {
+      const missing = Object.entries(optionalDependencies)
+        .filter(([name, version]) => /^\d/.test(version) && !isLocked(packages, path, name))
+        .map(([name]) => name);
+      if (missing.length === 0) return [];
+      return [{ path: file.path, line: 1, problem: `${missing.join(', ')} missing, npm ci will refuse: npm run lock` }];
+    });
+  });
+
+function isLocked(packages: Readonly<Record<string, LockEntry>>, parent: string, name: string): boolean {
+  return packages[`node_modules/${name}`] !== undefined || packages[`${parent}/node_modules/${name}`] !== undefined;
+}
 
 /** Every package may be given on with the product. */
 export const licenceRule: Rule = (files) =>
