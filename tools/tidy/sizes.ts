@@ -62,6 +62,9 @@ const HEAD =
 const NOT_A_FUNCTION =
   /^(?:if|for|while|switch|catch|return|await|void|test|it|describe|suite|before|after|beforeEach|afterEach)$/;
 
+/** A suite: a function around tests, each of which is measured by itself. */
+const DECLARES_TEST = /^\s*(?:test|it)\(/;
+
 /** Formatted code closes a block at the indentation at which it was opened; that is all the grammar needed. */
 function functionSizes(file: SourceFile): Size[] {
   const lines = withoutProse(file.text).split('\n');
@@ -72,7 +75,7 @@ function functionSizes(file: SourceFile): Size[] {
     if (name === undefined || NOT_A_FUNCTION.test(name)) continue;
     const indentation = head?.[1] ?? '';
     const end = blockEnd(lines, start, indentation);
-    if (end === undefined) continue;
+    if (end === undefined || lines.slice(start, end).some((inner) => DECLARES_TEST.test(inner))) continue;
     sizes.push({
       key: `${file.path}:${name}`,
       path: file.path,
