@@ -251,7 +251,7 @@ const deliveries: readonly Dialogue[] = [
   ),
   dialogue(
     'the sender’s other device gets a copy',
-    'S-SEND-9 S-SEND-10',
+    'S-SEND-9 S-PUSH-6',
     login('a', 'alice'),
     login('d', 'alice', { deviceType: 'desktop', deviceId: 'desktop1' }),
     sendTo('a', 7, 'bob', 'c1', 'one'),

@@ -205,8 +205,8 @@ const server: readonly ValidVector[] = [
   ...[1, 255, 256, 61_440, 65_535, 65_536].map((length) =>
     valid(`message with a payload of ${length} bytes`, 'MESSAGE', 0, { ...MESSAGE, payload: bytes(length) }),
   ),
-  valid('empty page', 'SYNCACK', 8, { epoch: 1, head: 13, floor: 1, messages: [] }),
   valid('page of one', 'SYNCACK', 8, { epoch: 1, head: 13, floor: 1, messages: [MESSAGE] }),
+  valid('empty page', 'SYNCACK', 8, { epoch: 1, head: 13, floor: 1, messages: [] }),
   valid('page of 200', 'SYNCACK', 8, {
     epoch: 1,
     head: 300,
