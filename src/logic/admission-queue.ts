@@ -13,6 +13,7 @@ export interface AdmissionOptions<Task> {
   readonly clock: Clock;
   readonly runningMax: number;
   readonly waitingMax: number;
+  /** Infinity: as long as it takes. */
   readonly waitMsMax: number;
   /** Begins a task; `finished` must follow once, now or later. */
   readonly start: (task: Task) => void;
@@ -92,7 +93,7 @@ export class AdmissionQueue<Task> {
 
   #arm(): void {
     const oldest = this.#waiting[this.#first];
-    if (this.#timer !== undefined || oldest === undefined) return;
+    if (this.#timer !== undefined || oldest === undefined || oldest.untilMs === Number.POSITIVE_INFINITY) return;
     const { clock } = this.#options;
     this.#timer = clock.setTimer(this.#expire, Math.max(0, oldest.untilMs - clock.monotonicMs()));
   }

@@ -1,0 +1,62 @@
+import type { Clock } from '../clock/clock.ts';
+import type { Random } from '../clock/random.ts';
+import type { Logger } from '../log/logger.ts';
+import type { Address, Transport } from '../net/transport.ts';
+import { NewDeviceStart, SessionPolicy, type Store } from '../store/store.ts';
+import type { TrunkTimes } from '../trunk/trunk-link.ts';
+import type { CredentialVerifier } from './authentication/credential.ts';
+
+/** The options of `logic.*`, and the gate's window, which bounds what is pushed again. */
+export interface LogicLimits {
+  readonly loginConcurrency: number;
+  readonly loginQueueMs: number;
+  readonly cursorFlushMs: number;
+  readonly syncPageMessages: number;
+  readonly syncPageBytes: number;
+  readonly windowMessages: number;
+  readonly windowBytes: number;
+}
+
+/** What an app's configuration means for its logins. */
+export interface LogicApp {
+  readonly id: string;
+  readonly sessionPolicy: 'one-per-type' | 'one-per-user' | 'many';
+  readonly newDeviceStart: 'floor' | 'head';
+}
+
+export interface LogicOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly verifier: CredentialVerifier;
+  readonly limits: LogicLimits;
+  readonly apps: readonly LogicApp[];
+  /** Random, new at every start of the process. */
+  readonly bootId: string;
+  readonly transport: Transport;
+  /** Where gates and apis dial. */
+  readonly address: Address;
+  readonly times: TrunkTimes;
+  /** The store is dead: the process must exit with a code other than 0 and be started again. Called once. */
+  readonly onFatal: (error: Error) => void;
+}
+
+const POLICIES: Record<LogicApp['sessionPolicy'], SessionPolicy> = {
+  'one-per-type': SessionPolicy.OnePerType,
+  'one-per-user': SessionPolicy.OnePerUser,
+  many: SessionPolicy.Many,
+};
+
+const STARTS: Record<LogicApp['newDeviceStart'], NewDeviceStart> = {
+  floor: NewDeviceStart.Floor,
+  head: NewDeviceStart.Head,
+};
+
+export function policyOf(app: LogicApp): SessionPolicy {
+  return POLICIES[app.sessionPolicy];
+}
+
+export function newDeviceStartOf(app: LogicApp): NewDeviceStart {
+  return STARTS[app.newDeviceStart];
+}

@@ -1,0 +1,217 @@
+/**
+ * Logic: authenticates, routes, commits, acknowledges, pushes, syncs. This file only connects; each noun has its own.
+ *
+ *   gates, apis ═trunk═► LogicFrameHandler ─► login · send · sync · registration · push-api ─► store.submit
+ *   gates, apis ◄═trunk═ delivery · login · cursors ◄─ CommitSink ◄──────────── one commit per batch ┘
+ *
+ * Whatever a client can observe is written after the commit that it reports. Nothing is kept here that a restart could
+ * not rebuild: sessions come back from the gates, everything else is in the store.
+ */
+import { Command, ErrorCode } from '../protocol/index.ts';
+import { SessionRegistry } from '../session/session-registry.ts';
+import {
+  type CommitSink,
+  type Committed,
+  type Operation,
+  OperationType,
+  type RefusalReason,
+  type StoreInfo,
+} from '../store/store.ts';
+import { dispatchToLogic, type LogicFrameHandler } from '../trunk/trunk-dispatch.ts';
+import { type ApiPushFrame, type RegisterFrame, TRUNK_VERSION } from '../trunk/trunk-frames.ts';
+import type { TrunkLink } from '../trunk/trunk-link.ts';
+import { TrunkServer, type TrunkServerOwner } from '../trunk/trunk-server.ts';
+import { PushAppend, SendAppend } from './append-operations.ts';
+import { CommandTable } from './command-table.ts';
+import { Cursors } from './cursors.ts';
+import { Delivery } from './delivery.ts';
+import { HoldSet } from './hold-set.ts';
+import { LogicCounters } from './logic-counters.ts';
+import type { LogicOptions } from './logic-options.ts';
+import { Login } from './login.ts';
+import { PushApi } from './push-api.ts';
+import { Registration } from './registration.ts';
+import { ErrorReplies } from './replies.ts';
+import { Send } from './send.ts';
+import { type LiveSession, SessionLifecycle } from './session-lifecycle.ts';
+import { Sync } from './sync.ts';
+
+const LogicState = { New: 0, Running: 1, Stopping: 2, Stopped: 3, Failed: 4 } as const;
+type LogicState = (typeof LogicState)[keyof typeof LogicState];
+
+export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, CommitSink {
+  readonly counters: LogicCounters = new LogicCounters();
+  readonly sessions: SessionRegistry<TrunkLink> = new SessionRegistry();
+  /** Who handles which command; a newer command is one more row. */
+  readonly commands: CommandTable = new CommandTable();
+  readonly errors: ErrorReplies;
+  readonly #options: LogicOptions;
+  readonly #cursors: Cursors;
+  readonly #lifecycle: SessionLifecycle;
+  readonly #login: Login;
+  readonly #send: Send;
+  readonly #sync: Sync;
+  readonly #registration: Registration;
+  readonly #pushApi: PushApi;
+  #delivery: Delivery | undefined;
+  #server: TrunkServer | undefined;
+  #state: LogicState = LogicState.New;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: LogicOptions) {
+    const { store, clock, random, log, limits } = options;
+    const { counters, sessions } = this;
+    this.#options = options;
+    const apps = new Map(options.apps.map((app) => [app.id, app]));
+    const holds = new HoldSet<LiveSession>();
+    this.errors = new ErrorReplies(random, counters);
+    const { errors } = this;
+    const cursors = new Cursors(store, clock, limits.cursorFlushMs, counters);
+    const lifecycle = new SessionLifecycle(sessions, cursors, holds, counters);
+    this.#cursors = cursors;
+    this.#lifecycle = lifecycle;
+    this.#login = new Login(options, apps, lifecycle, cursors, counters);
+    this.#registration = new Registration(store, clock, log, sessions, lifecycle, counters);
+    const send = new Send(store, holds, lifecycle, errors, this.#registration.isConfirmed);
+    const sync = new Sync(store, clock, log, limits, lifecycle, cursors, errors, counters);
+    this.#send = send;
+    this.#sync = sync;
+    this.#pushApi = new PushApi(store, (app) => apps.has(app), counters);
+    this.commands.set(Command.Send, send.handle).set(Command.Sync, sync.handle);
+  }
+
+  /** Opens the store, then listens for gates. Rejects with what the operator must know. */
+  async start(): Promise<StoreInfo> {
+    const { store, transport, clock, address, times, bootId } = this.#options;
+    const info = await store.open(this);
+    this.#delivery = new Delivery(this.sessions, this.errors, this.#pushApi, this.counters, info.durability);
+    const welcome = { version: TRUNK_VERSION, bootId, partitions: info.partitions, durability: info.durability };
+    this.#server = new TrunkServer({ transport, clock, address, times, welcome }, this);
+    this.#state = LogicState.Running;
+    await this.#server.start();
+    return info;
+  }
+
+  /** Takes nothing new, finishes what was submitted, answers it, then leaves. Idempotent. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#state === LogicState.Running) this.#state = LogicState.Stopping;
+    this.#login.stop();
+    this.#sync.stop();
+    this.#registration.stop();
+    this.#cursors.flush();
+    await this.#options.store.close();
+    await this.#server?.stop();
+    if (this.#state !== LogicState.Failed) this.#state = LogicState.Stopped;
+  }
+
+  onLinkUp(link: TrunkLink): void {
+    this.counters.linksUp++;
+    this.#options.log.info({ peer: link.peerName, boot: link.peerBootId }, 'a trunk link is up');
+  }
+
+  onLinkDown(link: TrunkLink, reason: string): void {
+    this.counters.linksDown++;
+    this.#options.log.info({ peer: link.peerName, boot: link.peerBootId, reason }, 'a trunk link is down');
+    this.#login.linkDown(link);
+    this.#lifecycle.linkDown(link);
+  }
+
+  onFrame(link: TrunkLink, command: number, slot: number, bytes: Buffer, start: number, end: number): boolean {
+    // What comes while logic leaves stays unanswered: its outcome is unknown, and the gate says so when the link ends.
+    if (this.#state !== LogicState.Running) return true;
+    return dispatchToLogic(this, link, command, slot, bytes, start, end);
+  }
+
+  onLogin(
+    link: TrunkLink,
+    slot: number,
+    serial: number,
+    _remoteAddress: string,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): void {
+    this.#login.handle(link, slot, serial, bytes, start, end);
+  }
+
+  onForward(
+    link: TrunkLink,
+    slot: number,
+    serial: number,
+    command: number,
+    requestId: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): void {
+    const session = this.sessions.find(link, slot, serial);
+    if (session === undefined) {
+      this.counters.staleCommands++;
+      return;
+    }
+    this.counters.commandsIn[command]!++;
+    const handler = this.commands.get(command);
+    if (handler === undefined) this.errors.write(session, requestId, ErrorCode.UnknownCommand);
+    else handler(session, requestId, bytes, start, end);
+  }
+
+  onCursor(link: TrunkLink, slot: number, serial: number, epoch: number, seq: number): void {
+    const session = this.sessions.find(link, slot, serial);
+    if (session === undefined) return;
+    this.counters.cursorsIn++;
+    this.#cursors.acknowledge(session, epoch, seq);
+  }
+
+  onRepush(link: TrunkLink, slot: number, serial: number, epoch: number, after: number): void {
+    const session = this.sessions.find(link, slot, serial);
+    if (session !== undefined) this.#sync.repush(session, epoch, after);
+  }
+
+  onSessionClosed(
+    link: TrunkLink,
+    slot: number,
+    serial: number,
+    _reason: number,
+    epoch: number,
+    ackedSeq: number,
+  ): void {
+    this.#login.closed(link, slot, serial);
+    this.#lifecycle.closed(link, slot, serial, epoch, ackedSeq);
+  }
+
+  onRegister(link: TrunkLink, slot: number, serial: number, frame: RegisterFrame): void {
+    this.#registration.handle(link, slot, serial, frame);
+  }
+
+  onApiPush(link: TrunkLink, requestId: number, frame: ApiPushFrame): void {
+    this.#pushApi.handle(link, requestId, frame);
+  }
+
+  committed(batch: readonly Committed<Operation>[]): void {
+    for (const operation of batch) {
+      if (operation.type === OperationType.Append) this.#delivery?.committed(operation);
+      else if (operation.type === OperationType.Login) this.#login.committed(operation);
+    }
+  }
+
+  refused(operation: Operation, reason: RefusalReason): void {
+    if (operation instanceof SendAppend) this.#send.refused(operation, reason);
+    else if (operation instanceof PushAppend) this.#pushApi.refused(operation, reason);
+    else if (operation.type === OperationType.Login) this.#login.refused(operation, reason);
+    else if (operation.type === OperationType.Cursor) this.#cursors.refused(operation);
+  }
+
+  /** Nothing is acknowledged any more. Ending the links lets the gates answer that the outcome is unknown. */
+  failed(error: Error): void {
+    if (this.#state === LogicState.Failed) return;
+    this.#state = LogicState.Failed;
+    this.#options.log.error({ error }, 'the store failed; this process must end');
+    void this.#server?.stop();
+    this.#options.onFatal(error);
+  }
+}

@@ -1,0 +1,211 @@
+/**
+ * Login: who may come in, and who must go for it.
+ *
+ *   CONNECT ─► fields ─► admission queue ─► credential ─► LoginOperation ─► commit ─► LoginAccepted
+ *                                │ too full, too long: BUSY      │             └─► older sessions end
+ *                                                                └ revoked, replaced: refused
+ *
+ * The order of commits decides between racing logins: each is handled in commit order, and whoever it displaces ends
+ * then and there. A login is admitted until its answer, so that a storm of them costs the store a bounded share of each
+ * commit. A login whose connection is gone by then still counts (it is committed), but opens no session.
+ */
+import { type AppId, isIdentifier, type Uid } from '../model/ids.ts';
+import {
+  CloseReason,
+  type ConnectBody,
+  CREDENTIAL_BYTES_MAX,
+  MessagePackReader,
+  PROTOCOL_VERSION,
+  readConnect,
+} from '../protocol/index.ts';
+import { type Committed, type LoginOperation, LoginStatus, RefusalReason, type UserState } from '../store/store.ts';
+import { writeLoginAccepted, writeLoginRefused } from '../trunk/trunk-frames.ts';
+import type { TrunkLink } from '../trunk/trunk-link.ts';
+import { AdmissionQueue } from './admission-queue.ts';
+import type { Cursors } from './cursors.ts';
+import type { LogicCounters } from './logic-counters.ts';
+import { type LogicApp, type LogicOptions, newDeviceStartOf, policyOf } from './logic-options.ts';
+import { isIntent, LoginAttempt, LoginCommit, startOf } from './login-attempt.ts';
+import { PendingLogins } from './pending-logins.ts';
+import { loginRetryMs } from './retry-delay.ts';
+import type { SessionLifecycle } from './session-lifecycle.ts';
+
+/** Logins that may wait for their turn; at 8,000 a second that is what two seconds can serve. */
+const LOGINS_WAITING_MAX = 16_384;
+
+export class Login {
+  readonly #options: LogicOptions;
+  readonly #apps: ReadonlyMap<string, LogicApp>;
+  readonly #lifecycle: SessionLifecycle;
+  readonly #cursors: Cursors;
+  readonly #counters: LogicCounters;
+  readonly #pending: PendingLogins = new PendingLogins();
+  readonly #queue: AdmissionQueue<LoginAttempt>;
+
+  constructor(
+    options: LogicOptions,
+    apps: ReadonlyMap<string, LogicApp>,
+    lifecycle: SessionLifecycle,
+    cursors: Cursors,
+    counters: LogicCounters,
+  ) {
+    this.#options = options;
+    this.#apps = apps;
+    this.#lifecycle = lifecycle;
+    this.#cursors = cursors;
+    this.#counters = counters;
+    this.#queue = new AdmissionQueue({
+      clock: options.clock,
+      runningMax: options.limits.loginConcurrency,
+      waitingMax: LOGINS_WAITING_MAX,
+      waitMsMax: options.limits.loginQueueMs,
+      start: (attempt) => void this.#verify(attempt),
+      expired: (attempt) => this.#refuse(attempt, CloseReason.Busy),
+    });
+  }
+
+  handle(link: TrunkLink, slot: number, serial: number, bytes: Buffer, start: number, end: number): void {
+    const connect = readConnect(bytes, start, end);
+    if (connect === undefined || connect.version !== PROTOCOL_VERSION) {
+      const known = versionOf(bytes, start, end) === PROTOCOL_VERSION;
+      this.#writeRefused(link, slot, serial, known ? CloseReason.MalformedBody : CloseReason.UnsupportedVersion);
+      return;
+    }
+    const fault = connectFault(connect);
+    if (fault !== undefined) {
+      this.#writeRefused(link, slot, serial, fault);
+      return;
+    }
+    const attempt = new LoginAttempt(link, slot, serial, connect);
+    this.#pending.add(attempt);
+    if (!this.#queue.offer(attempt)) this.#refuse(attempt, CloseReason.Busy);
+  }
+
+  /** The connection is gone. */
+  closed(link: TrunkLink, slot: number, serial: number): void {
+    this.#pending.abandon(link, slot, serial);
+  }
+
+  linkDown(link: TrunkLink): void {
+    this.#pending.abandonLink(link);
+  }
+
+  /** Answers BUSY to all that wait. */
+  stop(): void {
+    this.#queue.stop();
+  }
+
+  committed(operation: Committed<LoginOperation>): void {
+    const attempt = operation.context as LoginAttempt;
+    if (operation.status === LoginStatus.Current) {
+      const { app, uid, deviceId, deviceType, generation, displaced } = operation;
+      this.#lifecycle.makeCurrent(app, uid, deviceId, deviceType, generation, displaced);
+      if (!attempt.abandoned) this.#accept(attempt, operation.generation, operation, operation.cursor);
+    } else {
+      const replaced = operation.status === LoginStatus.Replaced;
+      this.#refuse(attempt, replaced ? CloseReason.Replaced : CloseReason.CredentialRevoked);
+    }
+    this.#finish(attempt);
+  }
+
+  refused(operation: LoginOperation, reason: RefusalReason): void {
+    const attempt = operation.context as LoginAttempt;
+    this.#refuse(attempt, reason === RefusalReason.Busy ? CloseReason.Busy : CloseReason.Unavailable);
+    this.#finish(attempt);
+  }
+
+  async #verify(attempt: LoginAttempt): Promise<void> {
+    if (!attempt.abandoned) {
+      const reason = await this.#decide(attempt).catch((error: unknown) => {
+        this.#options.log.error({ error }, 'a login failed');
+        return CloseReason.InternalError;
+      });
+      if (reason === undefined) return;
+      if (reason !== CloseReason.Normal) this.#refuse(attempt, reason);
+    }
+    this.#finish(attempt);
+  }
+
+  /** A close reason to refuse with, Normal when the attempt is done, undefined while the store has it. */
+  async #decide(attempt: LoginAttempt): Promise<CloseReason | undefined> {
+    const { app, uid, deviceId, credentialType, credential } = attempt.connect;
+    const verified = await this.#options.verifier.verify({ app, uid, deviceId, credentialType, credential });
+    if (typeof verified === 'number') return verified;
+    const known = this.#apps.get(app);
+    if (known === undefined) return CloseReason.CredentialInvalid;
+    if (attempt.abandoned) return CloseReason.Normal;
+    if (attempt.sendOnly) return this.#acceptSender(attempt);
+    const { store } = this.#options;
+    store.submit(new LoginCommit(attempt, verified.issuedAtMs, policyOf(known), newDeviceStartOf(known)));
+    return undefined;
+  }
+
+  /** A session that only sends takes no part in the session policy: nothing is committed for it. */
+  async #acceptSender(attempt: LoginAttempt): Promise<CloseReason> {
+    const { app, uid } = attempt.connect;
+    const state = await this.#options.store.readUser(app as AppId, uid as Uid);
+    if (!attempt.abandoned) this.#accept(attempt, 0, state, state.head);
+    return CloseReason.Normal;
+  }
+
+  #accept(
+    attempt: LoginAttempt,
+    generation: number,
+    state: Pick<UserState, 'epoch' | 'head' | 'floor'>,
+    cursor: number,
+  ): void {
+    const { link, slot, serial, connect } = attempt;
+    const { app, uid, deviceType, deviceId, capabilities } = connect;
+    const { epoch, head, floor } = state;
+    const { startSeq, resync } = attempt.sendOnly
+      ? { startSeq: head, resync: false }
+      : startOf(connect, epoch, head, cursor);
+    const identity = { app, uid, deviceType, deviceId, generation, capabilities };
+    const session = this.#lifecycle.open(identity, link, slot, serial, epoch, cursor);
+    this.#cursors.acknowledge(session, epoch, startSeq);
+    this.#counters.loginsAccepted++;
+    writeLoginAccepted(link.writer, slot, serial, {
+      ...identity,
+      epoch,
+      head,
+      floor,
+      cursor: session.ackedSeq,
+      startSeq,
+      ticket: '',
+      resync,
+    });
+    link.touch();
+  }
+
+  #refuse(attempt: LoginAttempt, reason: CloseReason): void {
+    this.#pending.remove(attempt);
+    if (!attempt.abandoned) this.#writeRefused(attempt.link, attempt.slot, attempt.serial, reason);
+  }
+
+  #writeRefused(link: TrunkLink, slot: number, serial: number, reason: CloseReason): void {
+    this.#counters.loginsRefused[reason]!++;
+    const waits = reason === CloseReason.Busy || reason === CloseReason.Unavailable;
+    writeLoginRefused(link.writer, slot, serial, reason, waits ? loginRetryMs(this.#options.random) : 0, '');
+    link.touch();
+  }
+
+  #finish(attempt: LoginAttempt): void {
+    this.#pending.remove(attempt);
+    this.#queue.finished();
+  }
+}
+
+/** The version stands first in the CONNECT of every version. Ours when there is none: the body is malformed then. */
+function versionOf(bytes: Buffer, start: number, end: number): number {
+  const reader = new MessagePackReader().reset(bytes, start, end);
+  reader.arrayHeader();
+  const version = reader.uint(0xff);
+  return reader.failed ? PROTOCOL_VERSION : version;
+}
+
+function connectFault(connect: ConnectBody): CloseReason | undefined {
+  const { app, uid, deviceType, deviceId, credential, intent } = connect;
+  for (const name of [app, uid, deviceType, deviceId]) if (!isIdentifier(name)) return CloseReason.MalformedBody;
+  if (Buffer.byteLength(credential) > CREDENTIAL_BYTES_MAX) return CloseReason.MalformedBody;
+  return isIntent(intent) ? undefined : CloseReason.ProtocolError;
+}

@@ -1,0 +1,33 @@
+import type { TrunkLink } from '../trunk/trunk-link.ts';
+import type { LoginAttempt } from './login-attempt.ts';
+
+/** The logins under way, by connection: a connection that closes meanwhile must not get a session. */
+export class PendingLogins {
+  readonly #links: Map<TrunkLink, Map<number, LoginAttempt>> = new Map();
+
+  add(attempt: LoginAttempt): void {
+    let slots = this.#links.get(attempt.link);
+    if (slots === undefined) {
+      slots = new Map();
+      this.#links.set(attempt.link, slots);
+    }
+    const before = slots.get(attempt.slot);
+    if (before !== undefined) before.abandoned = true;
+    slots.set(attempt.slot, attempt);
+  }
+
+  remove(attempt: LoginAttempt): void {
+    const slots = this.#links.get(attempt.link);
+    if (slots?.get(attempt.slot) === attempt) slots.delete(attempt.slot);
+  }
+
+  abandon(link: TrunkLink, slot: number, serial: number): void {
+    const attempt = this.#links.get(link)?.get(slot);
+    if (attempt?.serial === serial) attempt.abandoned = true;
+  }
+
+  abandonLink(link: TrunkLink): void {
+    for (const attempt of this.#links.get(link)?.values() ?? []) attempt.abandoned = true;
+    this.#links.delete(link);
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * After a restart of logic the gates register the sessions they hold. Each is in place at once, so that pushes reach it,
+ * and is then compared with the store: it is told the committed head, or, when it is no longer current, to end. Until
+ * then it may not send.
+ *
+ * The reads are bounded; a million sessions register in a few seconds.
+ */
+import type { Clock } from '../clock/clock.ts';
+import type { Logger } from '../log/logger.ts';
+import { CloseReason } from '../protocol/index.ts';
+import { type SessionRegistry, SLOTS_MAX } from '../session/session-registry.ts';
+import type { Store, UserState } from '../store/store.ts';
+import { type RegisterFrame, TrunkCommand, writePosition } from '../trunk/trunk-frames.ts';
+import type { TrunkLink } from '../trunk/trunk-link.ts';
+import { AdmissionQueue } from './admission-queue.ts';
+import type { LogicCounters } from './logic-counters.ts';
+import type { LiveSession, SessionLifecycle } from './session-lifecycle.ts';
+
+const READS_IN_FLIGHT_MAX = 256;
+
+export class Registration {
+  readonly #store: Store;
+  readonly #log: Logger;
+  readonly #registry: SessionRegistry<TrunkLink>;
+  readonly #lifecycle: SessionLifecycle;
+  readonly #counters: LogicCounters;
+  readonly #unconfirmed: Set<LiveSession> = new Set();
+  readonly #queue: AdmissionQueue<LiveSession>;
+
+  constructor(
+    store: Store,
+    clock: Clock,
+    log: Logger,
+    registry: SessionRegistry<TrunkLink>,
+    lifecycle: SessionLifecycle,
+    counters: LogicCounters,
+  ) {
+    this.#store = store;
+    this.#log = log;
+    this.#registry = registry;
+    this.#lifecycle = lifecycle;
+    this.#counters = counters;
+    this.#queue = new AdmissionQueue({
+      clock,
+      runningMax: READS_IN_FLIGHT_MAX,
+      waitingMax: SLOTS_MAX,
+      waitMsMax: Number.POSITIVE_INFINITY,
+      start: (session) => void this.#compare(session),
+      expired: (session) => this.#unconfirmed.delete(session),
+    });
+  }
+
+  /** False until the store has said that the session is current. */
+  readonly isConfirmed = (session: LiveSession): boolean =>
+    this.#unconfirmed.size === 0 || !this.#unconfirmed.has(session);
+
+  handle(link: TrunkLink, slot: number, serial: number, frame: RegisterFrame): void {
+    this.#counters.registers++;
+    this.#dropStale(link, slot, frame);
+    const session = this.#lifecycle.open(frame, link, slot, serial, frame.epoch, frame.ackedSeq);
+    if (!session.sendOnly) this.#unconfirmed.add(session);
+    this.#queue.offer(session);
+  }
+
+  stop(): void {
+    this.#queue.stop();
+  }
+
+  /** The same session on a link that nobody has noticed to be dead. A generation names one session of a user. */
+  #dropStale(link: TrunkLink, slot: number, frame: RegisterFrame): void {
+    if (frame.generation === 0) return;
+    for (const other of this.#registry.sessionsOf(frame.app, frame.uid)) {
+      if (other.generation !== frame.generation) continue;
+      if (other.link !== link || other.slot !== slot) this.#lifecycle.drop(other);
+    }
+  }
+
+  async #compare(session: LiveSession): Promise<void> {
+    try {
+      if (!session.ended) this.#confirm(session, await this.#store.readUser(session.app, session.uid));
+    } catch (error) {
+      this.#log.error({ error }, 'a registered session cannot be compared with the store');
+      this.#lifecycle.end(session, CloseReason.InternalError);
+    }
+    this.#unconfirmed.delete(session);
+    this.#queue.finished();
+  }
+
+  #confirm(session: LiveSession, state: UserState): void {
+    if (session.ended || session.link.closed) return;
+    if (!session.sendOnly && !state.currentGenerations.includes(session.generation)) {
+      this.#endOutdated(session);
+      return;
+    }
+    const { link, slot, serial } = session;
+    writePosition(link.writer, TrunkCommand.Head, slot, serial, state.epoch, state.head);
+    link.touch();
+  }
+
+  #endOutdated(session: LiveSession): void {
+    const newer = this.#registry
+      .sessionsOf(session.app, session.uid)
+      .filter((other) => other.generation > session.generation);
+    if (newer.some((other) => other.deviceId === session.deviceId)) {
+      this.#lifecycle.end(session, CloseReason.Superseded);
+    } else this.#lifecycle.end(session, CloseReason.Replaced, true, newer[0]?.deviceType ?? session.deviceType);
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * How sessions begin and end. The registry holds them; this file keeps what hangs on them (cursors, holds) in step.
+ *
+ *   open ──► live ──end──► retired (EndSession is on its way) ──Closed──► gone
+ *              └──────────Closed or link down────────────────────────────► gone
+ *
+ * A retired session takes no commands and gets no pushes, but the acknowledgements that its gate reports with the close
+ * still count.
+ */
+import type { DeviceType, Generation } from '../model/ids.ts';
+import { CloseReason } from '../protocol/index.ts';
+import type { Session } from '../session/session.ts';
+import type { SessionRegistry } from '../session/session-registry.ts';
+import { type SessionIdentity, writeEndSession } from '../trunk/trunk-frames.ts';
+import type { TrunkLink } from '../trunk/trunk-link.ts';
+import type { Cursors } from './cursors.ts';
+import type { HoldSet } from './hold-set.ts';
+import type { LogicCounters } from './logic-counters.ts';
+
+export type LiveSession = Session<TrunkLink>;
+
+export class SessionLifecycle {
+  readonly #registry: SessionRegistry<TrunkLink>;
+  readonly #cursors: Cursors;
+  readonly #holds: HoldSet<LiveSession>;
+  readonly #counters: LogicCounters;
+
+  constructor(
+    registry: SessionRegistry<TrunkLink>,
+    cursors: Cursors,
+    holds: HoldSet<LiveSession>,
+    counters: LogicCounters,
+  ) {
+    this.#registry = registry;
+    this.#cursors = cursors;
+    this.#holds = holds;
+    this.#counters = counters;
+  }
+
+  open(
+    identity: SessionIdentity,
+    link: TrunkLink,
+    slot: number,
+    serial: number,
+    epoch: number,
+    ackedSeq: number,
+  ): LiveSession {
+    const before = this.#registry.at(link, slot);
+    if (before !== undefined) this.drop(before);
+    return this.#registry.open(identity, { link, slot, serial }, epoch, ackedSeq);
+  }
+
+  /** Tells the gate to end the session. @param deviceType with `kick`: which type of device took over */
+  end(session: LiveSession, reason: CloseReason, kick = false, deviceType = ''): void {
+    if (!this.#registry.retire(session)) return;
+    this.#counters.sessionsEnded[reason]!++;
+    this.#release(session);
+    if (session.link.closed) return;
+    writeEndSession(session.link.writer, session.slot, session.serial, reason, kick, deviceType);
+    session.link.touch();
+  }
+
+  /** Forgets a session whose connection is gone, or never was. Nobody is told. */
+  drop(session: LiveSession): void {
+    this.#registry.close(session);
+    this.#release(session);
+  }
+
+  /** The gate reports the end of a connection, with the last that its device acknowledged. */
+  closed(link: TrunkLink, slot: number, serial: number, epoch: number, ackedSeq: number): void {
+    const session = this.#registry.at(link, slot);
+    if (session === undefined || session.serial !== serial) return;
+    this.#cursors.acknowledge(session, epoch, ackedSeq);
+    this.drop(session);
+  }
+
+  linkDown(link: TrunkLink): void {
+    this.#registry.closeLink(link, (session) => this.#release(session));
+  }
+
+  /**
+   * A login has made `generation` current: ends the sessions that it displaced, and an older one of the same device,
+   * which is told that it was superseded, never that another device took over.
+   */
+  makeCurrent(
+    app: string,
+    uid: string,
+    deviceId: string,
+    deviceType: DeviceType,
+    generation: Generation,
+    displaced: readonly Generation[],
+  ): void {
+    for (const other of this.#registry.sessionsOf(app, uid)) {
+      if (other.generation === 0 || other.generation >= generation) continue;
+      if (other.deviceId === deviceId) this.end(other, CloseReason.Superseded);
+      else if (displaced.includes(other.generation)) this.end(other, CloseReason.Replaced, true, deviceType);
+    }
+  }
+
+  #release(session: LiveSession): void {
+    this.#cursors.flushOne(session);
+    this.#holds.free(session);
+  }
+}
