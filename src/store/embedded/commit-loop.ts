@@ -45,6 +45,9 @@ export class CommitLoop {
   readonly #rewrites: PendingRewrite[] = [];
   readonly #committing: Operation[] = [];
   readonly #refusals: { operation: Operation; reason: RefusalReason }[] = [];
+  /** Bytes that operations and rewrites put into records since the start. */
+  operationBytes = 0;
+  rewriteBytes = 0;
   #loopState: LoopState = LoopState.Idle;
   #running: Promise<void> = Promise.resolve();
 
@@ -167,9 +170,12 @@ export class CommitLoop {
       taken = 0;
     }
     this.#taken = taken;
+    const operationBytes = builder.length;
+    this.operationBytes += operationBytes;
     const rewrite = this.#rewrites.shift();
     if (rewrite === undefined) return [];
     batch.takeRewrite(rewrite.rewrite);
+    this.rewriteBytes += builder.length - operationBytes;
     return [rewrite];
   }
 

@@ -4,7 +4,9 @@
  *
  *   read 256 KiB ─► users and rows still needed ─► one commit ─► … ─► sync ─► meta without the segment ─► file removed
  *
- * One segment at a time, one window per step: commits and reads go on in between.
+ * One segment at a time, one window per step: commits and reads go on in between. Segments that hold nothing but such
+ * state would move it round and round: rewrites never outgrow what operations write, so the log is at most doubled by
+ * them and an idle store rests.
  */
 import type { MessageId } from '../../model/ids.ts';
 import { messageIdTimeMs } from '../../model/message-id.ts';
@@ -46,6 +48,7 @@ export class SegmentReclaimer {
   /** Starts on the oldest segment that can go, unless one is being worked on. */
   poke(): void {
     if (this.#running !== undefined || this.#isStopped) return;
+    if (this.#loop.rewriteBytes > this.#loop.operationBytes) return;
     const { segments, active } = this.#state.segments;
     const segment = segments.find((s) => s !== active && s.liveRows === 0 && !this.#damaged.has(s));
     if (segment === undefined) return;

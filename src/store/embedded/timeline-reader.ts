@@ -41,8 +41,7 @@ export class TimelineReader {
       const wave: (StoredMessage | undefined | Promise<StoredMessage | undefined>)[] = [];
       const end = Math.min(last, seq + READS_AT_ONCE - 1);
       for (let s = seq; s <= end; s++) wave.push(this.#message(user, s));
-      for (const pending of wave) {
-        const message = pending instanceof Promise ? await pending : pending;
+      for (const message of await Promise.all(wave)) {
         if (message === undefined) return messages;
         bytes += message.payload.length;
         if (messages.length > 0 && bytes > bytesMax) return messages;
