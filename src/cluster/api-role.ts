@@ -1,0 +1,44 @@
+/** Puts the HTTP process together. */
+import { Api } from '../api/api.ts';
+import { randomHex } from '../clock/random.ts';
+import { aggregate, METRICS_CONTENT_TYPE } from '../metrics/aggregate.ts';
+import { NodeTransport } from '../net/node-transport.ts';
+import { listenProblem, type RoleContext, RoleStartError, type RunningRole } from './running-role.ts';
+
+const BOOT_ID_BYTES = 8;
+
+export async function startApi(context: RoleContext): Promise<RunningRole> {
+  const { channel, clock, random, log, metrics, start } = context;
+  const { config, trunkPath } = start;
+  const api = new Api({
+    clock,
+    random,
+    host: config.api.host,
+    port: start.apiPort,
+    key: config.api.key,
+    trunk: {
+      transport: new NodeTransport(),
+      clock,
+      random,
+      address: { path: trunkPath },
+      times: config.trunk,
+      name: 'api',
+      bootId: randomHex(random, BOOT_ID_BYTES),
+    },
+    metricsText: async () => {
+      const [own, others] = await Promise.all([metrics.metricsAsJson(), channel.collectMetrics()]);
+      return aggregate([own, ...others]);
+    },
+    metricsContentType: METRICS_CONTENT_TYPE,
+    gatesListening: () => channel.status.gatesListening,
+    stopping: () => channel.status.stopping,
+    onFault: (error) => log.error({ error: String(error) }, 'a request failed by our fault'),
+  });
+  metrics.gaugeFrom('sluice_api_pushes_outstanding', 'Pushes that wait for an answer.', () => api.link.outstanding);
+  metrics.gaugeFrom('sluice_api_logic_up', '1 while the link to logic is up.', () => Number(api.link.up));
+  const port = await api.start().catch((error: unknown) => {
+    const problem = listenProblem(error, config.api.host, start.apiPort, 'api');
+    throw problem === undefined ? error : new RoleStartError(problem);
+  });
+  return { port, stop: () => api.stop(), orphaned: () => Promise.resolve() };
+}

@@ -1,0 +1,51 @@
+/** What a gate worker counts, under its metric names. */
+import type { Gate } from '../gate/gate.ts';
+import type { LabelledValues, Metrics } from '../metrics/metrics.ts';
+import type { NodeTransport } from '../net/node-transport.ts';
+import { CLOSE_REASON_NAMES, COMMAND_NAMES, ERROR_CODE_NAMES } from '../protocol/index.ts';
+
+export function gateMetrics(metrics: Metrics, gate: Gate, transport: NodeTransport): void {
+  const { counters } = gate;
+  metrics.gaugeFrom('sluice_gate_connections', 'Client connections.', () => gate.connections);
+  metrics.gaugeFrom('sluice_gate_logic_up', 'Gates whose link to logic is up.', () => Number(gate.logicUp));
+  metrics.gaugeFrom('sluice_gate_slow_consumers', 'Connections with unsent bytes.', () => gate.slowConsumers);
+  metrics.gaugeFrom('sluice_gate_unfinished_frames', 'Frames that have begun to arrive.', () => gate.unfinishedFrames);
+  metrics.gaugeFrom('sluice_gate_held_connections', 'Connections with a refused send.', () => gate.heldConnections);
+  metrics.counterFrom('sluice_gate_accepted_total', 'Connections accepted.', () => counters.accepted);
+  metrics.counterFrom('sluice_gate_accept_errors_total', 'Connections lost in accept.', () => transport.acceptErrors);
+  metrics.counterFrom('sluice_gate_refused_full_total', 'Connections refused: no place.', () => counters.refusedFull);
+  metrics.counterFrom('sluice_gate_logins_total', 'Logins that succeeded.', () => counters.logins);
+  metrics.counterFrom('sluice_gate_bytes_in_total', 'Bytes from clients.', () => counters.bytesIn);
+  metrics.counterFrom('sluice_gate_pushes_total', 'Messages pushed.', () => counters.pushes);
+  metrics.counterFrom('sluice_gate_repushes_total', 'Messages pushed again.', () => counters.repushes);
+  metrics.counterFrom(
+    'sluice_gate_notifies_total',
+    'Notifications sent in place of messages.',
+    () => counters.notifies,
+  );
+  metrics.counterFrom('sluice_gate_trunk_ups_total', 'Links to logic that came up.', () => counters.trunkUps);
+  metrics.counterFrom('sluice_gate_stale_frames_total', 'Frames for connections gone.', () => counters.staleFrames);
+  metrics.counterFrom('sluice_gate_read_pauses_total', 'Reads paused because of a rate.', () => counters.readPauses);
+  metrics.labelledCounterFrom('sluice_gate_closes_total', 'Connections closed.', 'reason', () =>
+    byName(counters.closes, CLOSE_REASON_NAMES),
+  );
+  metrics.labelledCounterFrom('sluice_gate_frames_in_total', 'Frames from clients.', 'command', () =>
+    byName(counters.framesIn, COMMAND_NAMES),
+  );
+  metrics.labelledCounterFrom('sluice_gate_errors_total', 'Requests refused.', 'code', () =>
+    byName(counters.errors, ERROR_CODE_NAMES),
+  );
+}
+
+/** The counts that are not 0; codes without a name are counted as "other". */
+function* byName(counts: Float64Array, names: Readonly<Record<number, string>>): LabelledValues & Generator {
+  let other = 0;
+  for (let code = 0; code < counts.length; code++) {
+    const count = counts[code] as number;
+    if (count === 0) continue;
+    const name = names[code];
+    if (name === undefined) other += count;
+    else yield [name, count] as const;
+  }
+  if (other > 0) yield ['other', other] as const;
+}

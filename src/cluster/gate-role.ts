@@ -1,0 +1,54 @@
+/** Puts a gate worker together. */
+import { delay } from '../clock/clock.ts';
+import { randomHex } from '../clock/random.ts';
+import { Gate } from '../gate/gate.ts';
+import { NodeTransport, reusePortAvailable } from '../net/node-transport.ts';
+import type { Address } from '../net/transport.ts';
+import { connectionsByDescriptors } from './descriptor-limit.ts';
+import { gateMetrics } from './gate-metrics.ts';
+import { listenProblem, type RoleContext, RoleStartError, type RunningRole } from './running-role.ts';
+
+const BOOT_ID_BYTES = 8;
+/** One connection is accepted per listener and turn of the event loop. */
+const LISTENERS_PER_WORKER = 4;
+const ORPHAN_POLL_MS = 500;
+
+export async function startGate(context: RoleContext): Promise<RunningRole> {
+  const { clock, random, log, metrics, start, index } = context;
+  const { config, trunkPath, gatePort } = start;
+  const transport = new NodeTransport();
+  const gate = new Gate({
+    clock,
+    random,
+    transport,
+    log,
+    name: `gate ${index}`,
+    bootId: randomHex(random, BOOT_ID_BYTES),
+    listen: addresses(config.gate.host, gatePort),
+    trunk: { path: trunkPath },
+    trunkTimes: config.trunk,
+    limits: { ...config.gate, connectionsMax: config.gate.connectionsMax || connectionsByDescriptors() },
+    tellAddress: config.profile === 'internet',
+  });
+  gateMetrics(metrics, gate, transport);
+  await gate.start().catch((error: unknown) => {
+    const problem = listenProblem(error, config.gate.host, gatePort, 'gate');
+    throw problem === undefined ? error : new RoleStartError(problem);
+  });
+  return {
+    port: gate.port,
+    stop: () => gate.stop(),
+    orphaned: async () => {
+      // A worker with a port of its own goes on accepting; a shared one is served by the primary and is gone with it.
+      while (reusePortAvailable() || gate.connections > 0) await delay(clock, ORPHAN_POLL_MS);
+    },
+  };
+}
+
+/** Several listeners accept faster, where each process binds the port itself. */
+function addresses(host: string, port: number): Address[] {
+  if (!reusePortAvailable()) return [{ host, port }];
+  // The port has to be known before it can be bound twice.
+  const count = port === 0 ? 1 : LISTENERS_PER_WORKER;
+  return Array.from({ length: count }, () => ({ host, port, reusePort: true }));
+}

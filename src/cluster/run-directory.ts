@@ -1,0 +1,84 @@
+/**
+ * `data/run`: who runs here, and where the processes meet.
+ *
+ *   primary.pid gate-1.pid … logic-1.pid api.pid    written when ready, removed on a clean exit; a dead one's is overwritten
+ *   trunk.sock                                      gate, api ↔ logic
+ */
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { lockDirectory, type ProcessLock } from '../net/process-lock.ts';
+import { processTitle, runsUnderTitle } from './process-probe.ts';
+
+/** Unix socket paths end at 107 bytes; some systems earlier. */
+const SOCKET_PATH_BYTES_MAX = 100;
+const PID_FILE = /^(gate|logic|api)(?:-(\d+))?\.pid$/;
+
+/** A role that outlived its primary. */
+export interface Orphan {
+  readonly pid: number;
+  readonly role: string;
+}
+
+export class RunDirectory {
+  readonly path: string;
+
+  /** Creates `<dataDirectory>/run` when it is missing. */
+  constructor(dataDirectory: string) {
+    this.path = join(dataDirectory, 'run');
+    mkdirSync(this.path, { recursive: true });
+  }
+
+  /** The one primary of this directory; undefined when there is another. */
+  lock(): Promise<ProcessLock | undefined> {
+    return lockDirectory(this.path);
+  }
+
+  /** `name`: "gate-1". */
+  writePid(name: string, pid: number): void {
+    const file = this.#pidFile(name);
+    const aside = `${file}.${pid}`;
+    writeFileSync(aside, `${pid}\n`);
+    renameSync(aside, file);
+  }
+
+  /** Leaves a file alone that names another process by now. */
+  removePid(name: string, pid: number): void {
+    if (this.readPid(name) === pid) rmSync(this.#pidFile(name), { force: true });
+  }
+
+  readPid(name: string): number | undefined {
+    try {
+      const pid = Number.parseInt(readFileSync(this.#pidFile(name), 'utf8'), 10);
+      return pid > 0 ? pid : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** What a killed primary left running. */
+  orphans(): Orphan[] {
+    const found: Orphan[] = [];
+    for (const file of readdirSync(this.path)) {
+      const [, role, index] = PID_FILE.exec(file) ?? [];
+      const pid = role === undefined ? undefined : this.readPid(file.slice(0, -'.pid'.length));
+      if (role === undefined || pid === undefined) continue;
+      const title = processTitle(role, index === undefined ? undefined : Number(index));
+      if (runsUnderTitle(pid, title)) found.push({ pid, role });
+    }
+    return found;
+  }
+
+  /** Where logic listens for gates and api: here, or, where that path is too long, under the system's own folder. */
+  trunkPath(): string {
+    const usual = join(this.path, 'trunk.sock');
+    if (Buffer.byteLength(usual) <= SOCKET_PATH_BYTES_MAX) return usual;
+    const hash = createHash('sha256').update(realpathSync(this.path)).digest('hex').slice(0, 16);
+    return join(tmpdir(), `sluice-${hash}.sock`);
+  }
+
+  #pidFile(name: string): string {
+    return join(this.path, `${name}.pid`);
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * Starts real child processes. Gates are workers of node's cluster, so that they can share one listening port where the
+ * runtime cannot bind it several times; logic and api are plain forks.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import cluster from 'node:cluster';
+import { fileURLToPath } from 'node:url';
+import type { FromChild, ToChild } from './child-messages.ts';
+import type { ChildEvents, ChildHandle, ChildSpec } from './supervised-child.ts';
+
+const ENTRY = fileURLToPath(new URL('./role-main.js', import.meta.url));
+
+export function spawnChild(spec: ChildSpec, events: ChildEvents): ChildHandle {
+  const args = [spec.role, String(spec.index)];
+  return new ProcessHandle(spec.role === 'gate' ? forkWorker(args) : fork(ENTRY, args), events);
+}
+
+function forkWorker(args: string[]): ChildProcess {
+  cluster.setupPrimary({ exec: ENTRY, args });
+  return cluster.fork().process;
+}
+
+class ProcessHandle implements ChildHandle {
+  readonly pid: number;
+  readonly #process: ChildProcess;
+  #gone = false;
+
+  constructor(child: ChildProcess, events: ChildEvents) {
+    this.#process = child;
+    this.pid = child.pid ?? 0;
+    child.on('message', (message) => {
+      if (isOurs(message)) events.onMessage(message);
+    });
+    const gone = (code: number | null, signal: string | null): void => {
+      if (this.#gone) return;
+      this.#gone = true;
+      events.onExit(code, signal);
+    };
+    child.on('exit', gone);
+    child.on('error', () => {
+      // A process that never came to be has no exit.
+      if (child.pid === undefined) gone(null, 'could not be started');
+    });
+  }
+
+  send(message: ToChild): void {
+    // The callback takes the error of a channel that closes under way.
+    if (this.#process.connected) this.#process.send(message, () => {});
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+}
+
+/** The cluster module talks over the same channel, in messages of its own. */
+function isOurs(message: unknown): message is FromChild {
+  return typeof message === 'object' && message !== null && 'type' in message && !('cmd' in message);
+}
