@@ -1,4 +1,6 @@
-import type { DurabilityName } from '../model/durability.ts';
+import { type Durability, type DurabilityName, durabilityName } from '../model/durability.ts';
+import type { SendackBody } from '../protocol/index.ts';
+import type { UnsentMessage } from './storage.ts';
 
 export interface OutgoingMessage {
   /** The uid that gets it. */
@@ -24,4 +26,16 @@ export interface Receipt {
   readonly durability: DurabilityName;
   readonly replicas: number;
   readonly serverTimeMs: number;
+}
+
+export function receiptOf(message: UnsentMessage, body: SendackBody): Receipt {
+  return {
+    to: message.to,
+    clientMsgId: message.clientMsgId,
+    messageId: String(body.messageId),
+    dup: body.dup,
+    durability: durabilityName(body.durability as Durability),
+    replicas: body.replicas,
+    serverTimeMs: body.serverTimeMs,
+  };
 }

@@ -1,0 +1,291 @@
+/**
+ * Keeps one connection up: gets a credential, dials, logs in, and after each end decides by its reason whether and when
+ * to come back. `connection-state.ts` holds the states and the steps between them.
+ */
+import type { TimerHandle } from '../clock/clock.ts';
+import type { Address } from '../net/transport.ts';
+import {
+  Capability,
+  CloseReason,
+  type ConnackBody,
+  type ConnectBody,
+  type GoawayBody,
+  Intent,
+  PROTOCOL_VERSION,
+} from '../protocol/index.ts';
+import { Connection, type ConnectionEnd, type ConnectionOwner } from './connection.ts';
+import { ConnectionState, STATE_TRANSITIONS } from './connection-state.ts';
+import { type Credential, Credentials } from './credentials.ts';
+import { ConnectError, closeReasonName, StoppedError } from './errors.ts';
+import { asError, type EventHub } from './events.ts';
+import type { ResolvedOptions } from './options.ts';
+import { type Reaction, ReconnectPolicy, reactionTo } from './reconnect-policy.ts';
+import type { CursorPosition, SessionState } from './storage.ts';
+
+export interface ReconnectorOwner {
+  /** What the next CONNECT tells the server. */
+  position(): CursorPosition;
+  onOnline(connection: Connection, connack: ConnackBody, presented: CursorPosition): void;
+  onOffline(): void;
+  onFrame(command: number, requestId: number, bytes: Buffer, start: number, end: number): boolean;
+  onDrain(): void;
+}
+
+interface PendingConnect {
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+  readonly timer: TimerHandle | undefined;
+}
+
+const HOST_PORT = /^\[?(?<host>[^\]]+)\]?:(?<port>\d{1,5})$/;
+
+export class Reconnector implements ConnectionOwner {
+  readonly #options: ResolvedOptions;
+  readonly #events: EventHub;
+  readonly #owner: ReconnectorOwner;
+  readonly #policy: ReconnectPolicy;
+  readonly #credentials: Credentials;
+  #state: ConnectionState = ConnectionState.Idle;
+  #connection: Connection | undefined;
+  #pending: PendingConnect | undefined;
+  /** Of the next attempt, or of a GOAWAY that is to be followed. */
+  #timer: TimerHandle | undefined;
+  /** Grows with every attempt and every end, so that what was awaited for an earlier one is recognised. */
+  #attempt = 0;
+  #session: SessionState = { generation: 0, ticket: '' };
+  #intent: Intent = Intent.Fresh;
+  #presented: CursorPosition = { epoch: 0, seq: 0 };
+  #lastEnd: ConnectionEnd = { reason: CloseReason.PeerClosed, retryAfterMs: 0, detail: '' };
+  #alternatives: Address[] = [];
+
+  constructor(options: ResolvedOptions, events: EventHub, owner: ReconnectorOwner) {
+    this.#options = options;
+    this.#events = events;
+    this.#owner = owner;
+    this.#policy = new ReconnectPolicy(options.platform.random);
+    this.#credentials = new Credentials(options.platform.clock, options.token, options.loginTimeoutMs);
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  restore(session: SessionState): void {
+    this.#session = session;
+    this.#credentials.keepTicket(session.ticket);
+    if (this.#options.resume && session.generation > 0) this.#intent = Intent.Resume;
+  }
+
+  /** Resolves when logged in. A call while one is under way shares its promise. */
+  connect(): Promise<void> {
+    if (this.#state === ConnectionState.Online) return Promise.resolve();
+    if (this.#pending !== undefined) return this.#pending.promise;
+    if (this.#state === ConnectionState.Closing || this.#state === ConnectionState.Closed) {
+      return Promise.reject(new ConnectError('the client is closed'));
+    }
+    this.#pending = this.#newPending();
+    if (this.#state === ConnectionState.Stopped) this.#intent = Intent.Fresh;
+    if (this.#state === ConnectionState.Idle || this.#state === ConnectionState.Stopped) this.#begin();
+    return this.#pending.promise;
+  }
+
+  /** Gives up every attempt; a connection that stands is kept for `finish`. */
+  startClosing(): void {
+    const wasOnline = this.#state === ConnectionState.Online;
+    this.#moveTo(ConnectionState.Closing);
+    this.#clearTimer();
+    this.#attempt += 1;
+    this.#settle(new ConnectError('the client was closed'));
+    if (wasOnline) return;
+    this.#dropConnection();
+    this.#owner.onOffline();
+  }
+
+  finish(): void {
+    this.#dropConnection();
+    this.#moveTo(ConnectionState.Closed);
+  }
+
+  onLoggedIn(connection: Connection, connack: ConnackBody): void {
+    this.#moveTo(ConnectionState.Online);
+    this.#policy.online(this.#options.platform.clock.monotonicMs());
+    this.#intent = Intent.Resume;
+    this.#credentials.keepTicket(connack.ticket);
+    this.#keepSession({ generation: connack.generation, ticket: connack.ticket });
+    this.#owner.onOnline(connection, connack, this.#presented);
+    this.#settle(undefined);
+    const { generation, epoch, head, serverTimeMs } = connack;
+    this.#events.emit('connected', { generation, epoch, head, serverTimeMs });
+  }
+
+  onFrame(command: number, requestId: number, bytes: Buffer, start: number, end: number): boolean {
+    return this.#owner.onFrame(command, requestId, bytes, start, end);
+  }
+
+  onDrain(): void {
+    this.#owner.onDrain();
+  }
+
+  onKicked(reason: number, deviceType: string): void {
+    this.#events.emit('kicked', { reason, reasonName: closeReasonName(reason), deviceType });
+  }
+
+  /** Follows after a random part of the time, so that not everybody leaves at once. */
+  onGoaway(goaway: GoawayBody): void {
+    if (this.#state !== ConnectionState.Online) return;
+    const { clock, random } = this.#options.platform;
+    this.#alternatives = goaway.alternatives.map(parseAddress).filter((address) => address !== undefined);
+    this.#clearTimer();
+    this.#timer = clock.setTimer(() => this.#connection?.disconnect(), random.fraction() * goaway.retryAfterMs);
+  }
+
+  onEnded(connection: Connection, end: ConnectionEnd): void {
+    if (connection !== this.#connection) return;
+    this.#connection = undefined;
+    if (this.#state === ConnectionState.Online || this.#state === ConnectionState.Closing) this.#owner.onOffline();
+    if (this.#state !== ConnectionState.Closing) this.#react(end, reactionTo(end.reason));
+  }
+
+  #begin(): void {
+    this.#moveTo(ConnectionState.Connecting);
+    this.#attempt += 1;
+    void this.#dial(this.#attempt);
+  }
+
+  async #dial(attempt: number): Promise<void> {
+    let credential: Credential | undefined;
+    try {
+      credential = await this.#credentials.next();
+    } catch (error) {
+      if (attempt !== this.#attempt) return;
+      this.#events.emit('error', asError(error));
+      this.#react({ reason: CloseReason.PeerClosed, retryAfterMs: 0, detail: 'no token' }, 'reconnect');
+      return;
+    }
+    if (attempt !== this.#attempt) return;
+    if (credential === undefined) {
+      this.#react(this.#lastEnd, 'stop');
+      return;
+    }
+    const { platform, loginTimeoutMs } = this.#options;
+    this.#presented = this.#options.sendOnly ? { epoch: 0, seq: 0 } : this.#owner.position();
+    const body = this.#connectBody(credential);
+    this.#connection = new Connection(platform, this.#nextAddress(), body, loginTimeoutMs, this);
+  }
+
+  #connectBody(credential: Credential): ConnectBody {
+    const { app, uid, deviceType, deviceId, agent, sendOnly } = this.#options;
+    return {
+      version: PROTOCOL_VERSION,
+      app,
+      uid,
+      credentialType: credential.type,
+      credential: credential.value,
+      deviceType,
+      deviceId,
+      intent: this.#intent,
+      lastGeneration: this.#session.generation,
+      epoch: this.#presented.epoch,
+      lastSeq: this.#presented.seq,
+      capabilities: sendOnly ? Capability.SendOnly : 0,
+      agent,
+    };
+  }
+
+  /** What to do after an attempt or a connection has ended. */
+  #react(end: ConnectionEnd, reaction: Reaction): void {
+    this.#lastEnd = end;
+    this.#attempt += 1;
+    this.#clearTimer();
+    let isOver = reaction === 'stop';
+    if (reaction === 'reauthenticate') {
+      isOver = !this.#credentials.refused();
+      this.#keepSession({ generation: this.#session.generation, ticket: this.#credentials.ticket });
+    }
+    const { clock } = this.#options.platform;
+    const told = { reason: end.reason, reasonName: closeReasonName(end.reason), detail: end.detail };
+    if (isOver) {
+      this.#moveTo(ConnectionState.Stopped);
+      this.#settle(new StoppedError(end.reason, end.detail));
+      this.#events.emit('disconnected', { ...told, retryInMs: undefined });
+      this.#events.emit('stopped', told);
+      return;
+    }
+    const retryInMs = this.#policy.delayMs(reaction, end.retryAfterMs, clock.monotonicMs());
+    this.#moveTo(ConnectionState.Waiting);
+    this.#timer = clock.setTimer(() => this.#begin(), retryInMs);
+    this.#events.emit('disconnected', { ...told, retryInMs });
+  }
+
+  /** Another gate that the server named, each once; else the one that was configured. */
+  #nextAddress(): Address {
+    const { host, port, platform } = this.#options;
+    const index = Math.floor(platform.random.fraction() * this.#alternatives.length);
+    return this.#alternatives.splice(index, 1)[0] ?? { host, port };
+  }
+
+  #keepSession(session: SessionState): void {
+    if (session.generation === this.#session.generation && session.ticket === this.#session.ticket) return;
+    this.#session = session;
+    this.#options.storage.saveSession(session).catch((error) => this.#events.emit('error', asError(error)));
+  }
+
+  #newPending(): PendingConnect {
+    const { promise, resolve, reject } = deferred();
+    const { connectTimeoutMs, platform } = this.#options;
+    const late = (): void => this.#giveUp(new ConnectError(`not logged in within ${connectTimeoutMs} ms`));
+    const timer = connectTimeoutMs === undefined ? undefined : platform.clock.setTimer(late, connectTimeoutMs);
+    return { promise, resolve, reject, timer };
+  }
+
+  #giveUp(error: ConnectError): void {
+    this.#clearTimer();
+    this.#attempt += 1;
+    this.#moveTo(ConnectionState.Idle);
+    this.#dropConnection();
+    this.#settle(error);
+  }
+
+  #dropConnection(): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    if (connection === undefined) return;
+    connection.disconnect();
+    this.#owner.onOffline();
+  }
+
+  #settle(error: Error | undefined): void {
+    const pending = this.#pending;
+    if (pending === undefined) return;
+    this.#pending = undefined;
+    if (pending.timer !== undefined) this.#options.platform.clock.clearTimer(pending.timer);
+    if (error === undefined) pending.resolve();
+    else pending.reject(error);
+  }
+
+  #clearTimer(): void {
+    if (this.#timer !== undefined) this.#options.platform.clock.clearTimer(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #moveTo(state: ConnectionState): void {
+    if (!STATE_TRANSITIONS[this.#state].includes(state)) throw new Error(`no step from ${this.#state} to ${state}`);
+    this.#state = state;
+  }
+}
+
+function deferred(): Omit<PendingConnect, 'timer'> {
+  let resolve: () => void = () => {};
+  let reject: (error: Error) => void = () => {};
+  const promise = new Promise<void>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  return { promise, resolve, reject };
+}
+
+function parseAddress(text: string): Address | undefined {
+  const groups = HOST_PORT.exec(text)?.groups;
+  return groups?.['host'] === undefined ? undefined : { host: groups['host'], port: Number(groups['port']) };
+}
