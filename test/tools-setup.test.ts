@@ -18,7 +18,7 @@ interface TestSystem {
 interface Setup {
   ensureBuilt(options: { root: string; quiet: boolean }): boolean;
   packagesAreCurrent(root: string): boolean;
-  ensureTestTools(tools: Record<string, string>, system: TestSystem): void;
+  ensureTestTools(tools: Record<string, string>, system: TestSystem, tell: (text: string) => void): void;
 }
 
 const setup = (await import(pathToFileURL(setupFile).href)) as Setup;
@@ -152,13 +152,13 @@ test('missing test tools are installed where that is allowed, and otherwise name
       present.add('server');
     },
   };
-  setup.ensureTestTools({ server: 'server-package' }, system);
+  setup.ensureTestTools({ server: 'server-package' }, system, () => {});
   assert.deepEqual(asked, ['server-package']);
-  setup.ensureTestTools({ server: 'server-package' }, system);
+  setup.ensureTestTools({ server: 'server-package' }, system, () => {});
   assert.deepEqual(asked, ['server-package']);
   present.clear();
   assert.throws(
-    () => setup.ensureTestTools({ server: 'server-package' }, { ...system, mayInstall: false }),
+    () => setup.ensureTestTools({ server: 'server-package' }, { ...system, mayInstall: false }, () => {}),
     /need server[\s\S]*apt-get install .*server-package/,
   );
 });

@@ -170,13 +170,13 @@ function run(root, command, args) {
 }
 
 /** Installs the servers that tests start, where this may and can be done; otherwise says what to install. */
-export function ensureTestTools(tools = TEST_TOOLS, system = realSystem()) {
+export function ensureTestTools(tools = TEST_TOOLS, system = realSystem(), tell = say) {
   const missing = () => Object.keys(tools).filter((command) => !system.has(command));
   const wanted = missing();
   if (wanted.length === 0) return;
   const packages = wanted.map((command) => tools[command]);
   if (system.mayInstall) {
-    say(`installing ${packages.join(', ')} from the system's packages …`);
+    tell(`installing ${packages.join(', ')} from the system's packages …`);
     system.install(packages);
   }
   const left = missing();
