@@ -180,6 +180,7 @@ export class EmbeddedStore implements Store {
       const tail = new LogTail(options.tailBytesMax);
       const builder = new RecordBuilder(tail, secret);
       const retention = new TimelineRetention(state, options.retention);
+      retention.sweepAll(clock.wallMs());
       const batch = new CommitBatch(state, builder, new DedupeKey(Uint32Array.from(loaded.secret)), retention);
       const log = new LogWriter(disk, segments, meta, end, options);
       const loop = new CommitLoop(options, { state, batch, builder, log, sink });

@@ -30,6 +30,12 @@ export class TimelineRetention {
     if (floor > directory.floor[user]!) this.#state.advanceFloor(user, floor);
   }
 
+  /** Once at start, before anybody reads: floors stand where they stood, at least. */
+  sweepAll(wallMs: number): void {
+    const cutoffs = new Map<number, number>();
+    for (let user = 0; user < this.#state.directory.count; user++) this.#limitAge(user, wallMs, cutoffs);
+  }
+
   sweep(wallMs: number): void {
     const { directory, dedupe } = this.#state;
     this.#countMax.length = 0;
