@@ -168,3 +168,12 @@ export const pingPong = (on: string, head: number): DialogueStep[] => [
 /** ERROR with this code, and a PING that shows the connection is still there. */
 export const refused = (on: string, requestId: number, code: number): DialogueStep =>
   expect(on, 'ERROR', requestId, { code, retryAfterMs: any('u32'), detail: any('str') });
+
+export const ack = (on: string, seq: number): DialogueStep => send(on, 'ACK', 0, { epoch: same(`${on}.epoch`), seq });
+
+/** `shows`: requirement ids, separated by spaces. */
+export const dialogue = (name: string, shows: string, ...steps: (DialogueStep | DialogueStep[])[]): Dialogue => ({
+  name,
+  shows: shows.split(' '),
+  steps: steps.flat(),
+});

@@ -1,9 +1,9 @@
 /** A vector's bytes, a line for each field, with what they mean: for the specification. */
 import { encodeBody } from '../../src/protocol/message-pack-values.ts';
 import type { FieldSpecification } from '../generate-protocol.ts';
+import type { ValidVector } from './bodies.ts';
 import { commandNamed, type NamedBody, positional } from './codec.ts';
 import { parseHex } from './hex.ts';
-import type { ValidVector } from './valid.ts';
 
 const BYTES_COLUMN = 36;
 
