@@ -1,5 +1,6 @@
 import type { Clock } from '../clock/clock.ts';
 import type { Random } from '../clock/random.ts';
+import type { AppConfig } from '../config/apps.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Address, Transport } from '../net/transport.ts';
 import { NewDeviceStart, SessionPolicy, type Store } from '../store/store.ts';
@@ -17,12 +18,7 @@ export interface LogicLimits {
   readonly windowBytes: number;
 }
 
-/** What an app's configuration means for its logins. */
-export interface LogicApp {
-  readonly id: string;
-  readonly sessionPolicy: 'one-per-type' | 'one-per-user' | 'many';
-  readonly newDeviceStart: 'floor' | 'head';
-}
+export type LogicApp = Pick<AppConfig, 'id' | 'sessionPolicy' | 'newDeviceStart'>;
 
 export interface LogicOptions {
   readonly store: Store;

@@ -18,8 +18,8 @@ import {
   type StoreInfo,
 } from '../store/store.ts';
 import { dispatchToLogic, type LogicFrameHandler } from '../trunk/trunk-dispatch.ts';
-import { type ApiPushFrame, type RegisterFrame, TRUNK_VERSION } from '../trunk/trunk-frames.ts';
 import type { TrunkLink } from '../trunk/trunk-link.ts';
+import { type ApiPushFrame, type RegisterFrame, TRUNK_VERSION } from '../trunk/trunk-protocol.ts';
 import { TrunkServer, type TrunkServerOwner } from '../trunk/trunk-server.ts';
 import { PushAppend, SendAppend } from './append-operations.ts';
 import { CommandTable } from './command-table.ts';
