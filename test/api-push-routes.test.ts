@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { BODY_BYTES_MAX, pushRoutes } from '../src/api/push-routes.ts';
 import { RequestGuard } from '../src/api/request-guard.ts';
 import { ErrorCode, PAYLOAD_BYTES_MAX } from '../src/protocol/index.ts';
-import type { ApiPushedFrame, ApiPushFrame } from '../src/trunk/trunk-frames.ts';
+import type { ApiPushedFrame, ApiPushFrame } from '../src/trunk/trunk-protocol.ts';
 import { SeededRandom } from './support/seeded-random.ts';
 
 const KEY = 'a-key-of-sixteen-bytes';

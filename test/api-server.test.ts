@@ -9,8 +9,9 @@ import { SystemClock } from '../src/clock/clock.ts';
 import { SystemRandom } from '../src/clock/random.ts';
 import { NodeTransport } from '../src/net/node-transport.ts';
 import { dispatchToLogic, type LogicFrameHandler } from '../src/trunk/trunk-dispatch.ts';
-import { type ApiPushFrame, writeApiPushed } from '../src/trunk/trunk-frames.ts';
+import { writeApiPushed } from '../src/trunk/trunk-frames.ts';
 import type { TrunkLink } from '../src/trunk/trunk-link.ts';
+import type { ApiPushFrame } from '../src/trunk/trunk-protocol.ts';
 import { TrunkServer } from '../src/trunk/trunk-server.ts';
 
 const clock = new SystemClock();

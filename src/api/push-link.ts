@@ -8,8 +8,9 @@ import type { Clock, TimerHandle } from '../clock/clock.ts';
 import { ErrorCode } from '../protocol/index.ts';
 import { TrunkDialer, type TrunkDialerOptions, type TrunkDialerOwner } from '../trunk/trunk-dialer.ts';
 import { readApiPushed } from '../trunk/trunk-dispatch.ts';
-import { type ApiPushedFrame, type ApiPushFrame, TrunkCommand, writeApiPush } from '../trunk/trunk-frames.ts';
+import { writeApiPush } from '../trunk/trunk-frames.ts';
 import type { TrunkLink } from '../trunk/trunk-link.ts';
+import { type ApiPushedFrame, type ApiPushFrame, TrunkCommand } from '../trunk/trunk-protocol.ts';
 
 export interface PushLinkOptions extends Omit<TrunkDialerOptions, 'role'> {
   /** Pushes that may wait for their answer at the same time. */

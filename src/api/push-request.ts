@@ -4,7 +4,7 @@ import type { Random } from '../clock/random.ts';
 import { randomHex } from '../clock/random.ts';
 import { isIdentifier } from '../model/ids.ts';
 import { CLIENT_MSG_ID_BYTES_MAX, PAYLOAD_BYTES_MAX } from '../protocol/index.ts';
-import type { ApiPushFrame } from '../trunk/trunk-frames.ts';
+import type { ApiPushFrame } from '../trunk/trunk-protocol.ts';
 import { type ApiError, apiError } from './api-error.ts';
 
 /** Items of one batch. */

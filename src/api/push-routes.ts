@@ -12,7 +12,7 @@ import { bodyLimit } from 'hono/body-limit';
 import type { Random } from '../clock/random.ts';
 import type { Durability } from '../model/durability.ts';
 import { type DurabilityName, durabilityName } from '../model/durability.ts';
-import type { ApiPushedFrame, ApiPushFrame } from '../trunk/trunk-frames.ts';
+import type { ApiPushedFrame, ApiPushFrame } from '../trunk/trunk-protocol.ts';
 import { API_ERROR_STATUS, type ApiError, apiError, apiErrorOf } from './api-error.ts';
 import { readBatch, readPushItem } from './push-request.ts';
 import type { RequestGuard } from './request-guard.ts';

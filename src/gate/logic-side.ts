@@ -20,16 +20,9 @@ import {
 } from '../protocol/index.ts';
 import type { TrunkDialer, TrunkDialerOwner } from '../trunk/trunk-dialer.ts';
 import { dispatchToGate, type GateFrameHandler } from '../trunk/trunk-dispatch.ts';
-import {
-  type LoginAcceptedFrame,
-  TrunkCommand,
-  writeClosed,
-  writeForward,
-  writeLogin,
-  writePosition,
-  writeRegister,
-} from '../trunk/trunk-frames.ts';
+import { writeClosed, writeForward, writeLogin, writePosition, writeRegister } from '../trunk/trunk-frames.ts';
 import type { TrunkLink } from '../trunk/trunk-link.ts';
+import { type LoginAcceptedFrame, TrunkCommand } from '../trunk/trunk-protocol.ts';
 import { ConnectionFlag, ConnectionState, type ConnectionTable } from './connection-table.ts';
 import type { Connections } from './connections.ts';
 import type { DeliveryWindow } from './delivery-window.ts';

@@ -11,7 +11,7 @@
  * A session that was told to end is *retired*: no longer found by its user or for commands, but still in its slot until
  * the gate has reported the last acknowledgements with the close. Rebuilt from the gates after a restart, never stored.
  */
-import type { SessionIdentity } from '../trunk/trunk-frames.ts';
+import type { SessionIdentity } from '../trunk/trunk-protocol.ts';
 import { Session, type SessionPlace } from './session.ts';
 
 /** Slots of one gate; a larger one means that gate and logic do not speak the same language. */

@@ -1,6 +1,6 @@
 import type { AppId, DeviceId, DeviceType, Epoch, Generation, Seq, Uid } from '../model/ids.ts';
 import { Capability } from '../protocol/index.ts';
-import type { SessionIdentity } from '../trunk/trunk-frames.ts';
+import type { SessionIdentity } from '../trunk/trunk-protocol.ts';
 
 /** Where a session is: a connection of the gate behind `link`. */
 export interface SessionPlace<Link> {

@@ -12,7 +12,7 @@ import {
   type SessionIdentity,
   TrunkCommand,
   type WelcomeFrame,
-} from './trunk-frames.ts';
+} from './trunk-protocol.ts';
 
 const U32 = 0xffffffff;
 
@@ -90,61 +90,96 @@ export function dispatchToLogic<Link>(
   end: number,
 ): boolean {
   reader.reset(bytes, start, end).arrayHeader();
-  if (command === TrunkCommand.ApiPush) {
-    const frame = {
-      app: reader.str(),
-      from: reader.str(),
-      to: reader.str(),
-      clientMsgId: reader.str(),
-      payload: reader.bin(),
-    };
-    if (reader.failed) return false;
-    handler.onApiPush(link, slot, frame);
-    return true;
-  }
+  if (command === TrunkCommand.ApiPush) return dispatchApiPush(handler, link, slot);
   const serial = reader.uint(U32);
   switch (command) {
-    case TrunkCommand.Forward: {
-      const clientCommand = reader.uint(0xff);
-      const requestId = reader.uint(U32);
-      const bodyStart = reader.binStart();
-      if (reader.failed) return false;
-      handler.onForward(link, slot, serial, clientCommand, requestId, bytes, bodyStart, reader.position);
-      return true;
-    }
+    case TrunkCommand.Forward:
+      return dispatchForward(handler, link, slot, serial, bytes);
     case TrunkCommand.Cursor:
-    case TrunkCommand.Repush: {
-      const epoch = reader.uint(U32);
-      const seq = reader.uint(INTEGER_MAX);
-      if (reader.failed) return false;
-      if (command === TrunkCommand.Cursor) handler.onCursor(link, slot, serial, epoch, seq);
-      else handler.onRepush(link, slot, serial, epoch, seq);
-      return true;
-    }
-    case TrunkCommand.Login: {
-      const remoteAddress = reader.str();
-      const bodyStart = reader.binStart();
-      if (reader.failed) return false;
-      handler.onLogin(link, slot, serial, remoteAddress, bytes, bodyStart, reader.position);
-      return true;
-    }
-    case TrunkCommand.Closed: {
-      const reason = reader.uint(0xff);
-      const epoch = reader.uint(U32);
-      const ackedSeq = reader.uint(INTEGER_MAX);
-      if (reader.failed) return false;
-      handler.onSessionClosed(link, slot, serial, reason, epoch, ackedSeq);
-      return true;
-    }
-    case TrunkCommand.Register: {
-      const frame = { ...readIdentity(), epoch: reader.uint(U32), ackedSeq: reader.uint(INTEGER_MAX) };
-      if (reader.failed) return false;
-      handler.onRegister(link, slot, serial, frame);
-      return true;
-    }
+    case TrunkCommand.Repush:
+      return dispatchPosition(handler, link, command, slot, serial);
+    case TrunkCommand.Login:
+      return dispatchLogin(handler, link, slot, serial, bytes);
+    case TrunkCommand.Closed:
+      return dispatchClosed(handler, link, slot, serial);
+    case TrunkCommand.Register:
+      return dispatchRegister(handler, link, slot, serial);
     default:
       return false;
   }
+}
+
+function dispatchForward<Link>(
+  handler: LogicFrameHandler<Link>,
+  link: Link,
+  slot: number,
+  serial: number,
+  bytes: Buffer,
+): boolean {
+  const command = reader.uint(0xff);
+  const requestId = reader.uint(U32);
+  const start = reader.binStart();
+  if (reader.failed) return false;
+  handler.onForward(link, slot, serial, command, requestId, bytes, start, reader.position);
+  return true;
+}
+
+function dispatchPosition<Link>(
+  handler: LogicFrameHandler<Link>,
+  link: Link,
+  command: number,
+  slot: number,
+  serial: number,
+): boolean {
+  const epoch = reader.uint(U32);
+  const seq = reader.uint(INTEGER_MAX);
+  if (reader.failed) return false;
+  if (command === TrunkCommand.Cursor) handler.onCursor(link, slot, serial, epoch, seq);
+  else handler.onRepush(link, slot, serial, epoch, seq);
+  return true;
+}
+
+function dispatchLogin<Link>(
+  handler: LogicFrameHandler<Link>,
+  link: Link,
+  slot: number,
+  serial: number,
+  bytes: Buffer,
+): boolean {
+  const remoteAddress = reader.str();
+  const start = reader.binStart();
+  if (reader.failed) return false;
+  handler.onLogin(link, slot, serial, remoteAddress, bytes, start, reader.position);
+  return true;
+}
+
+function dispatchClosed<Link>(handler: LogicFrameHandler<Link>, link: Link, slot: number, serial: number): boolean {
+  const reason = reader.uint(0xff);
+  const epoch = reader.uint(U32);
+  const ackedSeq = reader.uint(INTEGER_MAX);
+  if (reader.failed) return false;
+  handler.onSessionClosed(link, slot, serial, reason, epoch, ackedSeq);
+  return true;
+}
+
+function dispatchRegister<Link>(handler: LogicFrameHandler<Link>, link: Link, slot: number, serial: number): boolean {
+  const frame = { ...readIdentity(), epoch: reader.uint(U32), ackedSeq: reader.uint(INTEGER_MAX) };
+  if (reader.failed) return false;
+  handler.onRegister(link, slot, serial, frame);
+  return true;
+}
+
+function dispatchApiPush<Link>(handler: LogicFrameHandler<Link>, link: Link, requestId: number): boolean {
+  const frame = {
+    app: reader.str(),
+    from: reader.str(),
+    to: reader.str(),
+    clientMsgId: reader.str(),
+    payload: reader.bin(),
+  };
+  if (reader.failed) return false;
+  handler.onApiPush(link, requestId, frame);
+  return true;
 }
 
 /** Hands one frame to the gate's handler; false when it is not a frame that a gate understands. */
@@ -159,71 +194,78 @@ export function dispatchToGate(
   reader.reset(bytes, start, end).arrayHeader();
   const first = reader.uint(U32);
   switch (command) {
-    case TrunkCommand.Push: {
-      const epoch = reader.uint(U32);
-      const seq = reader.uint(INTEGER_MAX);
-      const bodyStart = reader.binStart();
-      if (reader.failed) return false;
-      handler.onPush(slot, first, epoch, seq, bytes, bodyStart, reader.position);
-      return true;
-    }
-    case TrunkCommand.Reply: {
-      const clientCommand = reader.uint(0xff);
-      const requestId = reader.uint(U32);
-      const epoch = reader.uint(U32);
-      const ackedSeq = reader.uint(INTEGER_MAX);
-      const pushedSeq = reader.uint(INTEGER_MAX);
-      const bodyStart = reader.binStart();
-      if (reader.failed) return false;
-      handler.onReply(
-        slot,
-        first,
-        clientCommand,
-        requestId,
-        epoch,
-        ackedSeq,
-        pushedSeq,
-        bytes,
-        bodyStart,
-        reader.position,
-      );
-      return true;
-    }
-    case TrunkCommand.Multicast: {
-      const targets = reader.bin();
-      const bodyStart = reader.binStart();
-      if (reader.failed) return false;
-      handler.onMulticast(first, targets, bytes, bodyStart, reader.position);
-      return true;
-    }
-    case TrunkCommand.Head: {
-      const epoch = reader.uint(U32);
-      const head = reader.uint(INTEGER_MAX);
-      if (reader.failed) return false;
-      handler.onHead(slot, first, epoch, head);
-      return true;
-    }
+    case TrunkCommand.Push:
+      return dispatchPush(handler, slot, first, bytes);
+    case TrunkCommand.Reply:
+      return dispatchReply(handler, slot, first, bytes);
+    case TrunkCommand.Multicast:
+      return dispatchMulticast(handler, first, bytes);
+    case TrunkCommand.Head:
+      return dispatchHead(handler, slot, first);
     case TrunkCommand.LoginAccepted:
       return dispatchLoginAccepted(handler, slot, first);
-    case TrunkCommand.LoginRefused: {
-      const reason = reader.uint(0xff);
-      const retryAfterMs = reader.uint(U32);
-      const detail = reader.str();
-      if (reader.failed) return false;
-      handler.onLoginRefused(slot, first, reason, retryAfterMs, detail);
-      return true;
-    }
-    case TrunkCommand.EndSession: {
-      const reason = reader.uint(0xff);
-      const kick = reader.bool();
-      const deviceType = reader.str();
-      if (reader.failed) return false;
-      handler.onEndSession(slot, first, reason, kick, deviceType);
-      return true;
-    }
+    case TrunkCommand.LoginRefused:
+      return dispatchLoginRefused(handler, slot, first);
+    case TrunkCommand.EndSession:
+      return dispatchEndSession(handler, slot, first);
     default:
       return false;
   }
+}
+
+function dispatchPush(handler: GateFrameHandler, slot: number, serial: number, bytes: Buffer): boolean {
+  const epoch = reader.uint(U32);
+  const seq = reader.uint(INTEGER_MAX);
+  const start = reader.binStart();
+  if (reader.failed) return false;
+  handler.onPush(slot, serial, epoch, seq, bytes, start, reader.position);
+  return true;
+}
+
+function dispatchReply(handler: GateFrameHandler, slot: number, serial: number, bytes: Buffer): boolean {
+  const command = reader.uint(0xff);
+  const requestId = reader.uint(U32);
+  const epoch = reader.uint(U32);
+  const ackedSeq = reader.uint(INTEGER_MAX);
+  const pushedSeq = reader.uint(INTEGER_MAX);
+  const start = reader.binStart();
+  if (reader.failed) return false;
+  handler.onReply(slot, serial, command, requestId, epoch, ackedSeq, pushedSeq, bytes, start, reader.position);
+  return true;
+}
+
+function dispatchMulticast(handler: GateFrameHandler, command: number, bytes: Buffer): boolean {
+  const targets = reader.bin();
+  const start = reader.binStart();
+  if (reader.failed) return false;
+  handler.onMulticast(command, targets, bytes, start, reader.position);
+  return true;
+}
+
+function dispatchHead(handler: GateFrameHandler, slot: number, serial: number): boolean {
+  const epoch = reader.uint(U32);
+  const head = reader.uint(INTEGER_MAX);
+  if (reader.failed) return false;
+  handler.onHead(slot, serial, epoch, head);
+  return true;
+}
+
+function dispatchLoginRefused(handler: GateFrameHandler, slot: number, serial: number): boolean {
+  const reason = reader.uint(0xff);
+  const retryAfterMs = reader.uint(U32);
+  const detail = reader.str();
+  if (reader.failed) return false;
+  handler.onLoginRefused(slot, serial, reason, retryAfterMs, detail);
+  return true;
+}
+
+function dispatchEndSession(handler: GateFrameHandler, slot: number, serial: number): boolean {
+  const reason = reader.uint(0xff);
+  const kick = reader.bool();
+  const deviceType = reader.str();
+  if (reader.failed) return false;
+  handler.onEndSession(slot, serial, reason, kick, deviceType);
+  return true;
 }
 
 function dispatchLoginAccepted(handler: GateFrameHandler, slot: number, serial: number): boolean {

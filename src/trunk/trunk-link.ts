@@ -10,7 +10,8 @@
 import type { Clock, TimerHandle } from '../clock/clock.ts';
 import type { Stream } from '../net/transport.ts';
 import { FrameReader, type FrameSink, MessagePackWriter, type PartialFrame } from '../protocol/index.ts';
-import { TRUNK_BODY_BYTES_MAX, TrunkCommand, writeEmpty } from './trunk-frames.ts';
+import { writeEmpty } from './trunk-frames.ts';
+import { TRUNK_BODY_BYTES_MAX, TrunkCommand } from './trunk-protocol.ts';
 
 const BATCH_BYTES = 256 * 1024;
 const bodyBytesMax = (): number => TRUNK_BODY_BYTES_MAX;

@@ -4,8 +4,9 @@
 import type { Clock } from '../clock/clock.ts';
 import type { AcceptHandler, Address, Listener, Stream, Transport } from '../net/transport.ts';
 import { readHello } from './trunk-dispatch.ts';
-import { TRUNK_VERSION, TrunkCommand, type WelcomeFrame, writeWelcome } from './trunk-frames.ts';
+import { writeWelcome } from './trunk-frames.ts';
 import { TrunkLink, type TrunkLinkOwner, type TrunkTimes } from './trunk-link.ts';
+import { TRUNK_VERSION, TrunkCommand, type WelcomeFrame } from './trunk-protocol.ts';
 
 export interface TrunkServerOptions {
   readonly transport: Transport;

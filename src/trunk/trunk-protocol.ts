@@ -1,0 +1,97 @@
+/**
+ * What gate, api and logic say to each other. The same frame codec as towards clients, on a socket of its own with
+ * command codes of its own; `requestId` of the header carries the *slot* of the connection a frame is about (or the
+ * request number of an api call). Every session frame starts with the slot's `serial`, so that a frame that was under
+ * way while a slot got a new connection is recognised as stale and dropped. This file says what there is; `trunk-frames.ts` writes it, `trunk-dispatch.ts` reads it.
+ */
+
+export const TRUNK_VERSION = 1;
+/** u24: what the frame header can say. */
+export const TRUNK_BODY_BYTES_MAX = 0xffffff;
+
+export const TrunkCommand = {
+  // Either way
+  Hello: 1,
+  Welcome: 2,
+  Ping: 3,
+  Pong: 4,
+  // Gate → logic
+  Login: 16,
+  Forward: 17,
+  Cursor: 18,
+  Closed: 19,
+  Register: 20,
+  Repush: 21,
+  // Logic → gate
+  LoginAccepted: 32,
+  LoginRefused: 33,
+  Reply: 34,
+  Push: 35,
+  Multicast: 36,
+  Head: 37,
+  EndSession: 38,
+  // Api → logic and back
+  ApiPush: 48,
+  ApiPushed: 49,
+} as const;
+export type TrunkCommand = (typeof TrunkCommand)[keyof typeof TrunkCommand];
+
+export interface HelloFrame {
+  readonly version: number;
+  readonly role: string;
+  /** For people: "gate 1". */
+  readonly name: string;
+  /** Random, new at every start of the process. */
+  readonly bootId: string;
+}
+
+export interface WelcomeFrame {
+  readonly version: number;
+  readonly bootId: string;
+  readonly partitions: number;
+  readonly durability: number;
+}
+
+/** Who a session is. The gate keeps it to register the session again with a new logic. */
+export interface SessionIdentity {
+  readonly app: string;
+  readonly uid: string;
+  readonly deviceType: string;
+  readonly deviceId: string;
+  readonly generation: number;
+  readonly capabilities: number;
+}
+
+export interface LoginAcceptedFrame extends SessionIdentity {
+  readonly epoch: number;
+  readonly head: number;
+  readonly floor: number;
+  readonly cursor: number;
+  /** The seq this connection starts after: what the client holds, or the cursor. */
+  readonly startSeq: number;
+  readonly ticket: string;
+  /** The client's epoch or seq was not the server's: RESYNC follows CONNACK. */
+  readonly resync: boolean;
+}
+
+export interface RegisterFrame extends SessionIdentity {
+  readonly epoch: number;
+  readonly ackedSeq: number;
+}
+
+export interface ApiPushFrame {
+  readonly app: string;
+  readonly from: string;
+  readonly to: string;
+  readonly clientMsgId: string;
+  readonly payload: Uint8Array;
+}
+
+export interface ApiPushedFrame {
+  /** 0, or an ErrorCode of the protocol. */
+  readonly error: number;
+  readonly messageId: number;
+  readonly timeMs: number;
+  readonly dup: boolean;
+  readonly durability: number;
+}
