@@ -15,7 +15,12 @@ export function bodyFingerprint(payload: Uint8Array): number {
   const length = payload.length;
   if (length >= NATIVE_BYTES_MIN) return (crc32(payload) ^ length) >>> 0;
   let hash = length;
-  for (let i = 0; i < length; i++) hash = Math.imul(hash ^ payload[i]!, 0x01000193);
+  let i = 0;
+  for (; i + 3 < length; i += 4) {
+    const word = payload[i]! | (payload[i + 1]! << 8) | (payload[i + 2]! << 16) | (payload[i + 3]! << 24);
+    hash = Math.imul(((hash << 13) | (hash >>> 19)) ^ Math.imul(word ^ (word >>> 15), 0x9e3779b1), 0x01000193);
+  }
+  for (; i < length; i++) hash = Math.imul(hash ^ payload[i]!, 0x01000193);
   hash ^= hash >>> 15;
   return Math.imul(hash, 0x85ebca6b) >>> 0;
 }

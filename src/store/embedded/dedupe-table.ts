@@ -60,7 +60,7 @@ export class DedupeTable {
   /** True when a live row has this key; then `bodyHash` and `messageId` are its. */
   find(key0: number, key1: number, key2: number): boolean {
     const shard = this.#shards[key0 >>> (32 - SHARD_BITS)]!;
-    const at = findRow(shard, key0, key1, key2);
+    const at = probe(shard, key0, key1, key2);
     if (at < 0 || !this.#isLive(shard[at + 5]!)) return false;
     this.bodyHash = shard[at + 3]!;
     this.messageId = (shard[at + 5]! & HIGH_MASK) * 2 ** 32 + shard[at + 4]!;
@@ -71,25 +71,29 @@ export class DedupeTable {
   insert(key0: number, key1: number, key2: number, bodyHash: number, messageId: number, timeMs: number): void {
     const number = key0 >>> (32 - SHARD_BITS);
     let shard = this.#shards[number]!;
-    let at = findRow(shard, key0, key1, key2);
+    let at = probe(shard, key0, key1, key2);
     if (at < 0) {
-      if ((this.#used[number]! + 1) * ROW_WORDS * 4 > shard.length * 3) shard = this.#rebuild(number);
-      at = freePlace(shard, key0);
+      if ((this.#used[number]! + 1) * ROW_WORDS * 4 > shard.length * 3) {
+        shard = this.#rebuild(number);
+        at = probe(shard, key0, key1, key2);
+      }
+      at = ~at;
       this.#used[number]!++;
       shard[at] = key0;
       shard[at + 1] = key1;
       shard[at + 2] = key2;
     }
+    const high = Math.floor(messageId / 2 ** 32);
     shard[at + 3] = bodyHash;
-    shard[at + 4] = messageId % 2 ** 32;
+    shard[at + 4] = messageId - high * 2 ** 32;
     const tag = (Math.floor(timeMs / this.#bucketMs) % TAGS) + 1;
-    shard[at + 5] = tag * 2 ** HIGH_BITS + Math.floor(messageId / 2 ** 32);
+    shard[at + 5] = (tag << HIGH_BITS) | high;
   }
 
   /** Takes back a row: its commit was refused. */
   remove(key0: number, key1: number, key2: number): void {
     const shard = this.#shards[key0 >>> (32 - SHARD_BITS)]!;
-    const at = findRow(shard, key0, key1, key2);
+    const at = probe(shard, key0, key1, key2);
     // The message id keeps its low bits, so that the place does not look unused to a probe.
     if (at >= 0) shard[at + 5] = REMOVED;
   }
@@ -120,7 +124,8 @@ export class DedupeTable {
     const shard = new Uint32Array(rows * ROW_WORDS);
     for (let at = 0; at < old.length; at += ROW_WORDS) {
       if (!this.#isLive(old[at + 5]!)) continue;
-      shard.set(old.subarray(at, at + ROW_WORDS), freePlace(shard, old[at]!));
+      const to = ~probe(shard, old[at]!, old[at + 1]!, old[at + 2]!);
+      for (let word = 0; word < ROW_WORDS; word++) shard[to + word] = old[at + word]!;
     }
     this.#shards[number] = shard;
     this.#used[number] = live;
@@ -132,28 +137,18 @@ function isUnused(shard: Uint32Array, at: number): boolean {
   return shard[at + 5] === 0 && shard[at + 4] === 0 && shard[at] === 0 && shard[at + 1] === 0 && shard[at + 2] === 0;
 }
 
-function findRow(shard: Uint32Array, key0: number, key1: number, key2: number): number {
+/**
+ * Where the key's row is, or `~place` of the free place where it would go. The number of rows is a power of two; the
+ * shard took the top bits of key0, the place takes the low ones.
+ */
+function probe(shard: Uint32Array, key0: number, key1: number, key2: number): number {
   const { length } = shard;
   if (length === 0) return -1;
-  let at = firstPlace(length, key0);
+  let at = (key0 & (((length / ROW_WORDS) | 0) - 1)) * ROW_WORDS;
   while (!isUnused(shard, at)) {
     if (shard[at] === key0 && shard[at + 1] === key1 && shard[at + 2] === key2) return at;
     at += ROW_WORDS;
     if (at === length) at = 0;
   }
-  return -1;
-}
-
-function freePlace(shard: Uint32Array, key0: number): number {
-  let at = firstPlace(shard.length, key0);
-  while (!isUnused(shard, at)) {
-    at += ROW_WORDS;
-    if (at === shard.length) at = 0;
-  }
-  return at;
-}
-
-/** The number of rows is a power of two; the shard took the top bits, the place takes the low ones. */
-function firstPlace(length: number, key0: number): number {
-  return (key0 & (length / ROW_WORDS - 1)) * ROW_WORDS;
+  return ~at;
 }

@@ -72,7 +72,7 @@ export class TimelineIndex {
 
   #room(user: number): number {
     const bits = this.#sizeBits[user]!;
-    return bits === 0 ? 0 : 2 ** bits;
+    return bits === 0 ? 0 : 1 << bits;
   }
 
   /** Moves the run to the front when at least half of it is below the floor, else into an extent twice the size. */

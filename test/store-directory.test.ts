@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import type { AppId, DeviceId, DeviceType, Generation, Seq, Uid } from '../src/model/ids.ts';
+import { DevicePool } from '../src/store/embedded/device-pool.ts';
+import { TimelineIndex } from '../src/store/embedded/timeline-index.ts';
+import { UserDirectory } from '../src/store/embedded/user-directory.ts';
+
+test('the timeline index answers like a list per user under any appends, take-backs and trims', () => {
+  const step = fc.record({
+    user: fc.integer({ min: 0, max: 4 }),
+    action: fc.constantFrom('append', 'append', 'append', 'append', 'pop', 'trim'),
+    amount: fc.integer({ min: 1, max: 40 }),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+      const index = new TimelineIndex();
+      const users = Array.from({ length: 5 }, () => ({ head: 0, floor: 1, positions: new Map<number, number>() }));
+      let position = 0;
+      for (const { user, action, amount } of steps) {
+        const model = users[user]!;
+        if (action === 'append') {
+          for (let i = 0; i < amount; i++) {
+            position += 2 ** 33 + 8;
+            model.head += 1;
+            index.append(user, model.head, position, model.floor);
+            model.positions.set(model.head, position);
+          }
+        } else if (action === 'pop' && model.head >= model.floor) {
+          index.pop(user);
+          model.positions.delete(model.head--);
+        } else if (action === 'trim') {
+          model.floor = Math.min(model.floor + amount, model.head + 1);
+          index.trim(user, model.floor);
+        }
+        for (let seq = model.floor; seq <= model.head; seq++) {
+          assert.equal(index.position(user, seq), model.positions.get(seq));
+        }
+        assert.equal(index.position(user, model.head + 1), -1);
+      }
+    }),
+  );
+});
+
+test('a timeline of 300,000 messages and a million short ones stay within 16 bytes a message and 16 a user', () => {
+  const index = new TimelineIndex();
+  for (let seq = 1; seq <= 300_000; seq++) index.append(0, seq, seq * 100, 1);
+  assert.equal(index.position(0, 123_456), 12_345_600);
+  assert.ok(index.bytes <= 300_000 * 16 + 2 ** 20);
+  const before = index.bytes;
+  for (let user = 1; user <= 1_000_000; user++) index.append(user, 1, user, 1);
+  assert.ok(index.bytes - before <= 16.6 * 1_000_000);
+  assert.equal(index.position(777_777, 1), 777_777);
+});
+
+test('users keep their numbers; a name that was taken back can come again', () => {
+  const directory = new UserDirectory(64);
+  const numbers = Array.from({ length: 5000 }, (_, i) => directory.add(`app${i % 3}` as AppId, `u${i}` as Uid));
+  assert.deepEqual(
+    numbers,
+    Array.from({ length: 5000 }, (_, i) => i),
+  );
+  assert.equal(directory.find('app1' as AppId, 'u4' as Uid), 4);
+  assert.equal(directory.find('app2' as AppId, 'u4' as Uid), -1);
+  assert.equal(directory.find('none' as AppId, 'u4' as Uid), -1);
+  directory.removeNewest();
+  assert.equal(directory.find('app1' as AppId, 'u4999' as Uid), -1);
+  assert.equal(directory.add('app1' as AppId, 'again' as Uid), 4999);
+  assert.equal(directory.uid(4999), 'again');
+});
+
+test('device rows are kept per user and their places are used again', () => {
+  const pool = new DevicePool();
+  const row = (id: string, cursor: number) => ({
+    deviceId: id as DeviceId,
+    deviceType: 'phone' as DeviceType,
+    cursor: cursor as Seq,
+    generation: (2 ** 40) as Generation,
+    issuedAtMs: 1,
+    lastUsedMs: 2,
+  });
+  let first = 0;
+  for (let round = 0; round < 1000; round++) first = pool.replace(first, [row('a', round), row('b', 1)]);
+  const other = pool.replace(0, [row('a', 7)]);
+  assert.deepEqual(pool.load(first), [row('a', 999), row('b', 1)]);
+  assert.equal(pool.cursor[pool.find(other, 'a' as DeviceId)], 7);
+  assert.equal(pool.find(other, 'b' as DeviceId), 0);
+  assert.equal(pool.cursor.length, 256);
+});
