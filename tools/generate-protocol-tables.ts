@@ -99,13 +99,8 @@ function exampleBlock(command: string): string {
 const TABLES: Readonly<Record<string, (argument: string, page: string) => string>> = {
   header: () =>
     table(
-      ['Bytes', 'Field', 'Type', 'Meaning'],
-      SPECIFICATION.header.fields.map(({ offset, name, type, doc }, index, fields) => [
-        `${offset}–${(fields[index + 1]?.offset ?? SPECIFICATION.header.bytes) - 1}`,
-        quoted(name),
-        type,
-        doc,
-      ]),
+      ['First byte', 'Field', 'Type', 'Meaning'],
+      SPECIFICATION.header.fields.map(({ offset, name, type, doc }) => [offset, quoted(name), type, doc]),
     ),
   limits: () =>
     table(
