@@ -10,10 +10,10 @@ export const CLOCK_ERROR_MS_MAX: number = 3_600_000;
 /** From this size on the call into native code costs less than the loop. */
 const NATIVE_BYTES_MIN = 192;
 
-/** 32 bits that tell one body from another: an identical retry always matches, another body almost never. */
+/** A signed 32-bit number that tells one body from another: an identical retry always matches, another body almost never. */
 export function bodyFingerprint(payload: Uint8Array): number {
   const length = payload.length;
-  if (length >= NATIVE_BYTES_MIN) return (crc32(payload) ^ length) >>> 0;
+  if (length >= NATIVE_BYTES_MIN) return crc32(payload) ^ length;
   let hash = length;
   let i = 0;
   for (; i + 3 < length; i += 4) {
@@ -22,7 +22,7 @@ export function bodyFingerprint(payload: Uint8Array): number {
   }
   for (; i < length; i++) hash = Math.imul(hash ^ payload[i]!, 0x01000193);
   hash ^= hash >>> 15;
-  return Math.imul(hash, 0x85ebca6b) >>> 0;
+  return Math.imul(hash, 0x85ebca6b);
 }
 
 /** The answer to a second send under a known key. */

@@ -24,6 +24,7 @@ export class DedupeKey {
     this.#s3 = secret[3]! | 0;
   }
 
+  /** The three words, signed: small integers for the compiler. */
   compute(target: number, sender: number, clientMsgId: string): void {
     const { length } = clientMsgId;
     let a = mix(mix(this.#s0, target, 0xcc9e2d51), sender, 0xcc9e2d51);
@@ -39,15 +40,15 @@ export class DedupeKey {
     a = finish(a ^ length);
     b = finish((b ^ this.#s3) + a);
     c = finish((c ^ length) + b);
-    this.key0 = (a + c) >>> 0;
-    this.key1 = (b + this.key0) >>> 0;
-    this.key2 = (c + this.key1) >>> 0;
+    this.key0 = (a + c) | 0;
+    this.key1 = (b + this.key0) | 0;
+    this.key2 = (c + this.key1) | 0;
   }
 }
 
 function mix(lane: number, word: number, multiplier: number): number {
   const product = Math.imul(lane ^ Math.imul(word ^ (word >>> 15), 0x9e3779b1), multiplier);
-  return ((product << 13) | (product >>> 19)) + 0x52dce729;
+  return (((product << 13) | (product >>> 19)) + 0x52dce729) | 0;
 }
 
 function finish(lane: number): number {

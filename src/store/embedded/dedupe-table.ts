@@ -1,7 +1,7 @@
 /**
  * Which messages were stored within the window, by key; exact, in memory, never on disk except as the log.
  *
- *   key0's top bits ─► shard ─► open addressing, linear probing, 6 words a row:
+ *   key0's top bits ─► shard ─► open addressing, linear probing, 6 signed words a row:
  *   ▕ key0 ▏ key1 ▏ key2 ▏ bodyHash ▏ messageId low ▏ messageId high (21) + bucket (8) ▏
  *
  * A row carries the number of the time bucket (an eighth of the window) in which its message was stored, modulo 255.
@@ -24,10 +24,10 @@ const HIGH_MASK = 2 ** HIGH_BITS - 1;
 /** Given back by `remove`: not live, but a probe must go on behind it. */
 const REMOVED = 0;
 
-const EMPTY: Uint32Array = new Uint32Array(0);
+const EMPTY: Int32Array = new Int32Array(0);
 
 export class DedupeTable {
-  readonly #shards: Uint32Array[] = Array.from({ length: SHARDS }, () => EMPTY);
+  readonly #shards: Int32Array[] = Array.from({ length: SHARDS }, () => EMPTY);
   /** Places in use per shard, dead rows included. */
   readonly #used = new Uint32Array(SHARDS);
   readonly #bucketMs: number;
@@ -49,7 +49,7 @@ export class DedupeTable {
 
   /** Tells the table what time it is. A clock that went back makes nothing new expire. */
   setTime(wallMs: number): void {
-    this.#bucketNow = Math.floor(wallMs / this.#bucketMs);
+    this.#bucketNow = Math.floor(wallMs / this.#bucketMs) | 0;
   }
 
   /** Whether a message stored at `timeMs` still answers retries. */
@@ -63,7 +63,7 @@ export class DedupeTable {
     const at = probe(shard, key0, key1, key2);
     if (at < 0 || !this.#isLive(shard[at + 5]!)) return false;
     this.bodyHash = shard[at + 3]!;
-    this.messageId = (shard[at + 5]! & HIGH_MASK) * 2 ** 32 + shard[at + 4]!;
+    this.messageId = (shard[at + 5]! & HIGH_MASK) * 2 ** 32 + (shard[at + 4]! >>> 0);
     return true;
   }
 
@@ -86,7 +86,7 @@ export class DedupeTable {
     const high = Math.floor(messageId / 2 ** 32);
     shard[at + 3] = bodyHash;
     shard[at + 4] = messageId - high * 2 ** 32;
-    const tag = (Math.floor(timeMs / this.#bucketMs) % TAGS) + 1;
+    const tag = ((Math.floor(timeMs / this.#bucketMs) | 0) % TAGS) + 1;
     shard[at + 5] = (tag << HIGH_BITS) | high;
   }
 
@@ -115,13 +115,13 @@ export class DedupeTable {
   }
 
   /** Copies the live rows into a shard in which they and one more fill at most three eighths to three quarters. */
-  #rebuild(number: number): Uint32Array {
+  #rebuild(number: number): Int32Array {
     const old = this.#shards[number]!;
     let live = 0;
     for (let at = 0; at < old.length; at += ROW_WORDS) if (this.#isLive(old[at + 5]!)) live++;
     let rows = ROWS_MIN;
     while ((live + 1) * 2 > rows) rows *= 2;
-    const shard = new Uint32Array(rows * ROW_WORDS);
+    const shard = new Int32Array(rows * ROW_WORDS);
     for (let at = 0; at < old.length; at += ROW_WORDS) {
       if (!this.#isLive(old[at + 5]!)) continue;
       const to = ~probe(shard, old[at]!, old[at + 1]!, old[at + 2]!);
@@ -133,7 +133,7 @@ export class DedupeTable {
   }
 }
 
-function isUnused(shard: Uint32Array, at: number): boolean {
+function isUnused(shard: Int32Array, at: number): boolean {
   return shard[at + 5] === 0 && shard[at + 4] === 0 && shard[at] === 0 && shard[at + 1] === 0 && shard[at + 2] === 0;
 }
 
@@ -141,7 +141,7 @@ function isUnused(shard: Uint32Array, at: number): boolean {
  * Where the key's row is, or `~place` of the free place where it would go. The number of rows is a power of two; the
  * shard took the top bits of key0, the place takes the low ones.
  */
-function probe(shard: Uint32Array, key0: number, key1: number, key2: number): number {
+function probe(shard: Int32Array, key0: number, key1: number, key2: number): number {
   const { length } = shard;
   if (length === 0) return -1;
   let at = (key0 & (((length / ROW_WORDS) | 0) - 1)) * ROW_WORDS;

@@ -56,10 +56,10 @@ export function encodeAppend(builder: RecordBuilder, entry: AppendEntry): number
   view.setUint32(start + 24, entry.epoch, true);
   view.setUint32(start + 28, entry.senderEpoch, true);
   view.setFloat64(start + 32, entry.messageId, true);
-  view.setUint32(start + 40, entry.key0, true);
-  view.setUint32(start + 44, entry.key1, true);
-  view.setUint32(start + 48, entry.key2, true);
-  view.setUint32(start + 52, entry.bodyHash, true);
+  view.setInt32(start + 40, entry.key0, true);
+  view.setInt32(start + 44, entry.key1, true);
+  view.setInt32(start + 48, entry.key2, true);
+  view.setInt32(start + 52, entry.bodyHash, true);
   view.setUint32(start + 56, payload.length, true);
   view.setUint32(start + 60, entry.kind, true);
   const text = writeText(bytes, start + APPEND_FIXED_BYTES, clientMsgId);
@@ -79,10 +79,10 @@ export function decodeAppendIndex(view: DataView, start: number, entry: AppendEn
   entry.epoch = view.getUint32(start + 24, true);
   entry.senderEpoch = view.getUint32(start + 28, true);
   entry.messageId = view.getFloat64(start + 32, true);
-  entry.key0 = view.getUint32(start + 40, true);
-  entry.key1 = view.getUint32(start + 44, true);
-  entry.key2 = view.getUint32(start + 48, true);
-  entry.bodyHash = view.getUint32(start + 52, true);
+  entry.key0 = view.getInt32(start + 40, true);
+  entry.key1 = view.getInt32(start + 44, true);
+  entry.key2 = view.getInt32(start + 48, true);
+  entry.bodyHash = view.getInt32(start + 52, true);
 }
 
 /** The rest. The payload is a copy. */
@@ -240,20 +240,20 @@ export interface DedupeEntry {
 export function encodeDedupe(builder: RecordBuilder, row: DedupeEntry): void {
   const start = builder.openEntry(32);
   const { view } = builder;
-  view.setUint32(start + 8, row.key0, true);
-  view.setUint32(start + 12, row.key1, true);
-  view.setUint32(start + 16, row.key2, true);
-  view.setUint32(start + 20, row.bodyHash, true);
+  view.setInt32(start + 8, row.key0, true);
+  view.setInt32(start + 12, row.key1, true);
+  view.setInt32(start + 16, row.key2, true);
+  view.setInt32(start + 20, row.bodyHash, true);
   view.setFloat64(start + 24, row.messageId, true);
   closeEntry(builder, start, EntryType.Dedupe, 0, start + 32);
 }
 
 export function decodeDedupe(view: DataView, start: number): DedupeEntry {
   return {
-    key0: view.getUint32(start + 8, true),
-    key1: view.getUint32(start + 12, true),
-    key2: view.getUint32(start + 16, true),
-    bodyHash: view.getUint32(start + 20, true),
+    key0: view.getInt32(start + 8, true),
+    key1: view.getInt32(start + 12, true),
+    key2: view.getInt32(start + 16, true),
+    bodyHash: view.getInt32(start + 20, true),
     messageId: view.getFloat64(start + 24, true),
   };
 }
