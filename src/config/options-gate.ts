@@ -117,7 +117,7 @@ export const GATE_OPTIONS = {
   },
   'gate.ackTimeoutMs': {
     kind: 'integer',
-    default: 10_000,
+    default: 30_000,
     min: 500,
     max: 600_000,
     unit: 'ms',

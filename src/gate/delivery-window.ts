@@ -33,6 +33,8 @@ export class DeliveryWindow {
   readonly #limits: WindowLimits;
   readonly #ackWheel: TimingWheel;
   readonly #sizes: InFlightSizes;
+  /** Own copies that the client holds although what comes before them is not pushed yet: the highest, by slot. */
+  readonly #heldAhead: Map<number, number> = new Map();
 
   constructor(connections: Connections, ackWheel: TimingWheel, limits: WindowLimits) {
     this.#connections = connections;
@@ -42,6 +44,7 @@ export class DeliveryWindow {
     this.#sizes = new InFlightSizes(limits.windowMessages);
     connections.onClosing((slot) => {
       this.#sizes.forget(slot);
+      this.#heldAhead.delete(slot);
       this.#ackWheel.cancel(slot);
     });
   }
@@ -55,6 +58,7 @@ export class DeliveryWindow {
     table.headSeq[slot] = head;
     this.#clearFlags(slot, ConnectionFlag.Notified | ConnectionFlag.Repushed);
     this.#sizes.forget(slot);
+    this.#heldAhead.delete(slot);
     this.#ackWheel.cancel(slot);
   }
 
@@ -99,7 +103,10 @@ export class DeliveryWindow {
   acknowledge(slot: number, epoch: number, seq: number): boolean {
     const table = this.#table;
     if (epoch !== table.epoch[slot]) return true;
-    if (seq > (table.pushedSeq[slot] as number)) return false;
+    if (seq > (table.pushedSeq[slot] as number)) {
+      if (seq > (this.#heldAhead.get(slot) ?? 0)) return false;
+      table.pushedSeq[slot] = seq;
+    }
     this.#acked(slot, seq);
     return true;
   }
@@ -126,6 +133,7 @@ export class DeliveryWindow {
       return;
     }
     if (pushedSeq > pushed) this.#sent(slot, pushedSeq, bytes);
+    else if (ackedSeq > pushed) table.pushedSeq[slot] = ackedSeq;
     this.#acked(slot, ackedSeq);
   }
 
@@ -165,7 +173,11 @@ export class DeliveryWindow {
   /** The sender's own copy at `seq` needs no push: it counts as sent, and as acknowledged when all before it is. */
   #fold(slot: number, seq: number): void {
     const table = this.#table;
-    if (seq !== (table.pushedSeq[slot] as number) + 1) return;
+    if (seq !== (table.pushedSeq[slot] as number) + 1) {
+      if (seq > Math.max(table.pushedSeq[slot] as number, this.#heldAhead.get(slot) ?? 0))
+        this.#heldAhead.set(slot, seq);
+      return;
+    }
     const settled = table.ackedSeq[slot] === table.pushedSeq[slot];
     table.pushedSeq[slot] = seq;
     if (settled) {
