@@ -67,7 +67,7 @@ export class ClientWorld {
 
   /** Lets everything happen that needs no time. */
   async settle(): Promise<void> {
-    for (let round = 0; round < 20; round += 1) await this.clock.settle();
+    for (let round = 0; round < 100; round += 1) await this.clock.settle();
   }
 
   /** Lets time pass until `promise` is settled, two minutes at most. */
