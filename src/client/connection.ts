@@ -54,6 +54,8 @@ type Phase = 'dialling' | 'loggingIn' | 'online' | 'ended';
 
 /** How long the peer may take to close after we did. */
 const LINGER_MS = 2000;
+/** Enough for a heartbeat and an ACK: one process may hold thousands of clients. It grows. */
+const WRITER_BYTES = 256;
 const REQUEST_ID_SPAN = 0x1_0000_0000;
 const bodyBytesMax = (): number => SERVER_BODY_BYTES_MAX;
 
@@ -63,7 +65,7 @@ export class Connection implements DialHandler, FrameSink<undefined> {
   readonly #connect: ConnectBody;
   readonly #heartbeat: Heartbeat;
   readonly #reader: FrameReader<undefined>;
-  readonly #writer = new MessagePackWriter();
+  readonly #writer = new MessagePackWriter(WRITER_BYTES);
   readonly #stream: Stream;
   /** Of the login first, of the peer's close later. */
   #deadline: TimerHandle;
