@@ -4,9 +4,10 @@
  *   (link, slot) ──► links: Map<link, Session[] indexed by slot>          commands, acknowledgements, closes
  *   (app, uid)   ──► users: Map<app, Map<uid, Session | Session[]>>       pushes, logins
  *
- * Both lookups cost one or two hash probes and no allocation. A user with one session, which nearly all have, needs no
- * array. About 200 bytes a session with its share of both indices, the strings of uid and device id apart; app ids and
- * device types are shared between sessions.
+ * Both lookups cost one or two hash probes and no allocation (among a million sessions 0.1 µs by slot, 0.4 µs by user,
+ * most of it cache misses). A user with one session, which nearly all have, needs no array. 147 bytes a session with its
+ * share of both indices, measured with a million, the strings of uid and device id apart; app ids and device types are
+ * shared between sessions.
  *
  * A session that was told to end is *retired*: no longer found by its user or for commands, but still in its slot until
  * the gate has reported the last acknowledgements with the close. Rebuilt from the gates after a restart, never stored.

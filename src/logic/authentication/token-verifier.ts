@@ -3,6 +3,10 @@
  *
  * The signature is checked before anything that the token says is looked at, with a dummy key where there is none:
  * an unknown app, user or key cannot be told apart from a wrong signature, neither by the answer nor by the time.
+ *
+ * Measured (Node 20, 2 cores): HS256 210,000 logins a second, on the event loop. EdDSA 10,500 a second with 64 logins at
+ * once (one thread), 19,000 with 256 (two threads), the event loop 7 to 16 % busy; 1,250 with 3 at once, which are
+ * checked in the process and spend their time waiting for company.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../../clock/clock.ts';

@@ -1,0 +1,224 @@
+/** A gate without clients: speaks the trunk to a logic and keeps what comes back, in order. */
+import type { Clock } from '../../src/clock/clock.ts';
+import type { Address, Transport } from '../../src/net/transport.ts';
+import {
+  Command,
+  type ConnectBody,
+  MessagePackWriter,
+  readError,
+  readMessage,
+  readSendack,
+  readSyncack,
+  type SendBody,
+  type SyncBody,
+  writeConnectBody,
+  writeSendBody,
+  writeSyncBody,
+} from '../../src/protocol/index.ts';
+import { TrunkDialer, type TrunkDialerOwner } from '../../src/trunk/trunk-dialer.ts';
+import { dispatchToGate, type GateFrameHandler, readApiPushed } from '../../src/trunk/trunk-dispatch.ts';
+import {
+  writeApiPush,
+  writeClosed,
+  writeForward,
+  writeLogin,
+  writePosition,
+  writeRegister,
+} from '../../src/trunk/trunk-frames.ts';
+import type { TrunkLink } from '../../src/trunk/trunk-link.ts';
+import {
+  type ApiPushFrame,
+  type LoginAcceptedFrame,
+  type RegisterFrame,
+  TrunkCommand,
+} from '../../src/trunk/trunk-protocol.ts';
+import { SeededRandom } from './seeded-random.ts';
+
+/** One frame of the logic. `what` says which fields there are. */
+export interface GateEvent {
+  readonly what: 'accepted' | 'refused' | 'reply' | 'push' | 'head' | 'end' | 'apiPushed';
+  readonly slot: number;
+  readonly [field: string]: unknown;
+}
+
+export const CONNECT: ConnectBody = {
+  version: 1,
+  app: 'demo',
+  uid: 'alice',
+  credentialType: 0,
+  credential: 'good',
+  deviceType: 'phone',
+  deviceId: 'd1',
+  intent: 0,
+  lastGeneration: 0,
+  epoch: 0,
+  lastSeq: 0,
+  capabilities: 0,
+  agent: '',
+};
+
+export class FakeGate implements TrunkDialerOwner, GateFrameHandler {
+  readonly events: GateEvent[] = [];
+  readonly dialer: TrunkDialer;
+  readonly #writer: MessagePackWriter = new MessagePackWriter();
+
+  constructor(transport: Transport, clock: Clock, address: Address, name = 'gate 1') {
+    const times = { heartbeatMs: 2000, heartbeatMisses: 3 };
+    const random = new SeededRandom(1);
+    this.dialer = new TrunkDialer({ transport, clock, random, address, times, role: 'gate', name, bootId: name }, this);
+    this.dialer.start();
+  }
+
+  get link(): TrunkLink {
+    const { link } = this.dialer;
+    if (link === undefined) throw new Error('the trunk is down');
+    return link;
+  }
+
+  /** The events since the last call. */
+  take(): GateEvent[] {
+    return this.events.splice(0);
+  }
+
+  /** The events of one slot since the last `take`. */
+  of(slot: number): GateEvent[] {
+    return this.events.filter((event) => event.slot === slot);
+  }
+
+  login(slot: number, serial: number, connect: Partial<ConnectBody>): void {
+    const body = this.#body((writer) => writeConnectBody(writer, { ...CONNECT, ...connect }));
+    writeLogin(this.link.writer, slot, serial, '127.0.0.1', body, 0, body.length);
+    this.link.touch();
+  }
+
+  forward(slot: number, serial: number, command: number, requestId: number, body: Buffer): void {
+    writeForward(this.link.writer, slot, serial, command, requestId, body, 0, body.length);
+    this.link.touch();
+  }
+
+  send(slot: number, serial: number, requestId: number, send: Partial<SendBody> & { text?: string }): void {
+    const { text = 'hi', ...fields } = send;
+    const payload = Buffer.from(text);
+    const body = { target: 'bob', targetType: 0, clientMsgId: `m${requestId}`, flags: 0, payload, ...fields };
+    const bytes = this.#body((writer) => writeSendBody(writer, body));
+    this.forward(slot, serial, Command.Send, requestId, bytes);
+  }
+
+  sync(slot: number, serial: number, requestId: number, sync: SyncBody): void {
+    const bytes = this.#body((writer) => writeSyncBody(writer, sync));
+    this.forward(slot, serial, Command.Sync, requestId, bytes);
+  }
+
+  position(what: 'cursor' | 'repush', slot: number, serial: number, epoch: number, seq: number): void {
+    const command = what === 'cursor' ? TrunkCommand.Cursor : TrunkCommand.Repush;
+    writePosition(this.link.writer, command, slot, serial, epoch, seq);
+    this.link.touch();
+  }
+
+  closed(slot: number, serial: number, epoch = 0, ackedSeq = 0): void {
+    writeClosed(this.link.writer, slot, serial, 1, epoch, ackedSeq);
+    this.link.touch();
+  }
+
+  register(slot: number, serial: number, frame: Partial<RegisterFrame>): void {
+    const whole = { ...CONNECT, generation: 0, ackedSeq: 0, epoch: 1, ...frame };
+    writeRegister(this.link.writer, slot, serial, whole);
+    this.link.touch();
+  }
+
+  apiPush(requestId: number, push: Partial<ApiPushFrame> & { text?: string }): void {
+    const { text = 'news', ...fields } = push;
+    const frame = {
+      app: 'demo',
+      from: '',
+      to: 'bob',
+      clientMsgId: `p${requestId}`,
+      payload: Buffer.from(text),
+      ...fields,
+    };
+    writeApiPush(this.link.writer, requestId, frame);
+    this.link.touch();
+  }
+
+  onUp(): void {}
+
+  onDown(): void {}
+
+  onFrame(_link: TrunkLink, command: number, slot: number, bytes: Buffer, start: number, end: number): boolean {
+    if (command !== TrunkCommand.ApiPushed) return dispatchToGate(this, command, slot, bytes, start, end);
+    const frame = readApiPushed(bytes, start, end);
+    if (frame !== undefined) this.events.push({ what: 'apiPushed', slot, ...frame });
+    return frame !== undefined;
+  }
+
+  onLoginAccepted(slot: number, serial: number, frame: LoginAcceptedFrame): void {
+    this.events.push({ what: 'accepted', slot, serial, ...frame });
+  }
+
+  onLoginRefused(slot: number, serial: number, reason: number, retryAfterMs: number): void {
+    this.events.push({ what: 'refused', slot, serial, reason, retryAfterMs });
+  }
+
+  onReply(
+    slot: number,
+    serial: number,
+    command: number,
+    requestId: number,
+    epoch: number,
+    ackedSeq: number,
+    pushedSeq: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): void {
+    const window = { epoch, ackedSeq, pushedSeq };
+    const body = bodyOf(command, Buffer.from(bytes.subarray(start, end)));
+    this.events.push({ what: 'reply', slot, serial, command, requestId, window, body });
+  }
+
+  onPush(slot: number, serial: number, epoch: number, seq: number, bytes: Buffer, start: number, end: number): void {
+    const body = bodyOf(Command.Message, Buffer.from(bytes.subarray(start, end)));
+    this.events.push({ what: 'push', slot, serial, epoch, seq, body });
+  }
+
+  onMulticast(): void {}
+
+  onHead(slot: number, serial: number, epoch: number, head: number): void {
+    this.events.push({ what: 'head', slot, serial, epoch, head });
+  }
+
+  onEndSession(slot: number, serial: number, reason: number, kick: boolean, deviceType: string): void {
+    this.events.push({ what: 'end', slot, serial, reason, kick, deviceType });
+  }
+
+  #body(write: (writer: MessagePackWriter) => void): Buffer {
+    this.#writer.reset();
+    write(this.#writer);
+    return this.#writer.copy();
+  }
+}
+
+/** The decoded body, with payloads as text. */
+function bodyOf(command: number, bytes: Buffer): unknown {
+  const end = bytes.length;
+  if (command === Command.Sendack) return readSendack(bytes, 0, end);
+  if (command === Command.Error) return readError(bytes, 0, end);
+  if (command === Command.Message) return withText(readMessage(bytes, 0, end));
+  if (command === Command.Syncack) {
+    const page = readSyncack(bytes, 0, end);
+    return page && { ...page, messages: page.messages.map(withText) };
+  }
+  return bytes;
+}
+
+function withText<Body extends { readonly payload: Uint8Array }>(body: Body | undefined): object | undefined {
+  if (body === undefined) return undefined;
+  const { payload, ...rest } = body;
+  return { ...rest, text: Buffer.from(payload).toString() };
+}
+
+/** Fields of an event by name, those of its client body included. */
+export function fieldsOf(event: GateEvent | undefined, ...names: string[]): unknown[] {
+  const all: Readonly<Record<string, unknown>> = { ...event, ...(event?.['body'] as object | undefined) };
+  return names.map((name) => all[name]);
+}
