@@ -11,6 +11,7 @@ const LICENCES: readonly string[] = [
   'BlueOak-1.0.0',
   'Zlib',
   'CC0-1.0',
+  'Unlicense',
 ];
 
 interface LockFile {
