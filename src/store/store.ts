@@ -217,7 +217,10 @@ export interface StoreInfo {
 export interface Store {
   /** Opens, recovers, and starts to report to `sink`. Rejects with a `StoreOpenError` that a person can act on. */
   open(sink: CommitSink): Promise<StoreInfo>;
-  /** Takes the operation into the next commit. Reports through the sink, later. */
+  /**
+   * Takes the operation into the next commit. Reports through the sink, later. Order survives refusals: between a
+   * refusal and its report everything that follows is refused too.
+   */
   submit(operation: Operation): void;
   /**
    * At most `limit` messages and about `bytesMax` payload bytes after `after`; at least one message when there is one.

@@ -74,7 +74,9 @@ export class CommitLoop {
     }
     const bytes = operation.type === OperationType.Append ? operation.payload.length : 0;
     const queued = this.#queue.length - this.#taken;
-    if (queued >= this.#options.queueOperationsMax || this.#queueBytes + bytes > this.#options.queueBytesMax) {
+    const isFull = queued >= this.#options.queueOperationsMax || this.#queueBytes + bytes > this.#options.queueBytesMax;
+    // A later operation must not overtake a refused one whose submitter does not know of the refusal yet.
+    if (isFull || this.#refusals.length > 0) {
       this.#refuseLater(operation, RefusalReason.Busy);
       return;
     }
@@ -186,9 +188,13 @@ export class CommitLoop {
     for (const { done } of rewrites) done(true);
   }
 
+  /** Refuses the batch, and what is queued behind it: nothing may overtake a refused operation. */
   #refuseBatch(rewrites: readonly PendingRewrite[]): void {
     this.#batch.undo();
-    const refused = this.#committing.splice(0);
+    const refused = this.#committing.splice(0).concat(this.#queue.slice(this.#taken));
+    this.#queue.length = 0;
+    this.#taken = 0;
+    this.#queueBytes = 0;
     for (const operation of refused) this.#sink.refused(operation, RefusalReason.Unavailable);
     for (const { done } of rewrites) done(false);
   }

@@ -87,6 +87,8 @@ export class MemoryStore implements Store {
   #isClosing = false;
   #drained: (() => void) | undefined;
 
+  #refusalsUnderWay = 0;
+
   constructor(options: MemoryStoreOptions) {
     this.#options = { ...DEFAULTS, ...options };
     this.#data = options.data;
@@ -101,8 +103,10 @@ export class MemoryStore implements Store {
 
   submit(operation: Operation): void {
     if (this.#isClosing) this.#refuse(operation, RefusalReason.Unavailable);
-    else if (this.#queue.length >= this.#options.queueOperationsMax) this.#refuse(operation, RefusalReason.Busy);
-    else {
+    else if (this.#queue.length >= this.#options.queueOperationsMax || this.#refusalsUnderWay > 0) {
+      // Nothing may overtake a refused operation whose submitter does not know of the refusal yet.
+      this.#refuse(operation, RefusalReason.Busy);
+    } else {
       this.#queue.push(operation);
       this.#commitLater();
     }
@@ -266,7 +270,11 @@ export class MemoryStore implements Store {
   }
 
   #refuse(operation: Operation, reason: RefusalReason): void {
-    this.#options.clock.defer(() => this.#sink?.refused(operation, reason));
+    this.#refusalsUnderWay++;
+    this.#options.clock.defer(() => {
+      this.#refusalsUnderWay--;
+      this.#sink?.refused(operation, reason);
+    });
   }
 
   #timeline(app: AppId, uid: Uid): TimelineState {
