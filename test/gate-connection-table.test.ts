@@ -35,9 +35,7 @@ test('a slot that is used again has clean columns and a higher serial', () => {
   const columns = [
     'flags',
     'protocolErrors',
-    'requestsInFlight',
     'epoch',
-    'inFlightBytes',
     'lastSeenMs',
     'generation',
     'headSeq',

@@ -27,7 +27,11 @@ export async function startGate(context: RoleContext): Promise<RunningRole> {
     listen: addresses(config.gate.host, gatePort),
     trunk: { path: trunkPath },
     trunkTimes: config.trunk,
-    limits: { ...config.gate, connectionsMax: config.gate.connectionsMax || connectionsByDescriptors() },
+    limits: {
+      ...config.gate,
+      ...config.limits,
+      connectionsMax: config.gate.connectionsMax || connectionsByDescriptors(),
+    },
     tellAddress: config.profile === 'internet',
   });
   gateMetrics(metrics, gate, transport);

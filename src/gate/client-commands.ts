@@ -19,6 +19,7 @@ import {
   readAck,
   SERVER_COMMANDS,
   SendFlag,
+  TARGET_COMMANDS,
   writeError,
   writePong,
 } from '../protocol/index.ts';
@@ -26,12 +27,13 @@ import { ConnectionFlag, ConnectionState, type ConnectionTable } from './connect
 import type { Connections } from './connections.ts';
 import type { DeliveryWindow } from './delivery-window.ts';
 import type { LogicSide } from './logic-side.ts';
+import type { MessageRate } from './message-rate.ts';
+import type { ProtocolErrors } from './protocol-errors.ts';
 import { HoldState, type RequestTracker } from './request-tracker.ts';
 
 export interface CommandLimits {
   readonly preLoginBodyBytesMax: number;
   readonly bodyBytesMax: number;
-  readonly protocolErrorsMax: number;
 }
 
 export class ClientCommands implements FrameSink<number> {
@@ -40,6 +42,9 @@ export class ClientCommands implements FrameSink<number> {
   readonly #window: DeliveryWindow;
   readonly #requests: RequestTracker;
   readonly #logic: LogicSide;
+  readonly #errors: ProtocolErrors;
+  /** Undefined when messages have no rate. */
+  readonly #rate: MessageRate | undefined;
   readonly #limits: CommandLimits;
   readonly #reader: MessagePackReader = new MessagePackReader();
 
@@ -48,6 +53,8 @@ export class ClientCommands implements FrameSink<number> {
     window: DeliveryWindow,
     requests: RequestTracker,
     logic: LogicSide,
+    errors: ProtocolErrors,
+    rate: MessageRate | undefined,
     limits: CommandLimits,
   ) {
     this.#connections = connections;
@@ -55,6 +62,8 @@ export class ClientCommands implements FrameSink<number> {
     this.#window = window;
     this.#requests = requests;
     this.#logic = logic;
+    this.#errors = errors;
+    this.#rate = rate;
     this.#limits = limits;
   }
 
@@ -77,26 +86,25 @@ export class ClientCommands implements FrameSink<number> {
         this.#forward(slot, command, requestId, bytes, start, end);
       } else this.#handle(slot, command, requestId, bytes, start, end);
     } else if (state === ConnectionState.Fresh && command === Command.Connect) {
-      this.#login(slot, bytes, start, end);
+      this.#login(slot, requestId, bytes, start, end);
     } else this.#connections.close(slot, CloseReason.NotLoggedIn);
     return this.#table.state[slot] !== ConnectionState.Closing;
   }
 
   /** Refuses one request; a refused SEND holds those that follow it. */
   refuse(slot: number, requestId: number, code: ErrorCode, isSend: boolean, retryAfterMs = 0): void {
-    const counters = this.#connections.counters;
-    counters.errors[code] = (counters.errors[code] as number) + 1;
     if (isSend && code !== ErrorCode.Held) this.#requests.hold(slot);
     writeError(this.#connections.writer, requestId, { code, retryAfterMs, detail: '' });
-    this.#connections.send(slot);
+    if (this.#connections.send(slot)) this.#errors.answered(slot, code);
   }
 
-  #login(slot: number, bytes: Buffer, start: number, end: number): void {
+  #login(slot: number, requestId: number, bytes: Buffer, start: number, end: number): void {
     if (!this.#reader.reset(bytes, start, end).guard()) {
       this.#connections.close(slot, CloseReason.MalformedBody);
       return;
     }
     this.#table.transition(slot, ConnectionState.LoggingIn);
+    this.#requests.begin(slot, requestId, false);
     if (!this.#logic.login(slot, bytes, start, end)) {
       this.#connections.close(slot, CloseReason.Unavailable, this.#logic.retryAfterMs());
     }
@@ -125,6 +133,7 @@ export class ClientCommands implements FrameSink<number> {
   }
 
   #ping(slot: number, requestId: number): void {
+    if (!this.#errors.pinged(slot)) return;
     const table = this.#table;
     writePong(this.#connections.writer, requestId, {
       epoch: table.epoch[slot] as number,
@@ -149,7 +158,11 @@ export class ClientCommands implements FrameSink<number> {
     }
     const isSend = command === Command.Send;
     if (isSend && this.#requests.isHeld(slot) && !this.#passesHold(slot, requestId, bytes, start, end)) return;
-    if (!this.#logic.canForward(slot)) {
+    const throttledMs =
+      this.#rate === undefined || command < TARGET_COMMANDS.first ? 0 : this.#rate.take(slot, end - start);
+    if (throttledMs > 0) {
+      this.refuse(slot, requestId, ErrorCode.Throttled, isSend, Math.ceil(throttledMs));
+    } else if (!this.#logic.canForward(slot)) {
       this.refuse(slot, requestId, ErrorCode.RetryLater, isSend, this.#logic.retryAfterMs());
     } else if (!this.#requests.begin(slot, requestId, isSend)) {
       this.refuse(slot, requestId, ErrorCode.Busy, isSend);

@@ -9,9 +9,9 @@
  *   by user         hash(app, uid) ──▶ bucket ──▶ slot ⇄ slot ⇄ slot      a doubly linked chain per bucket
  *   in order        forEach(visit, from, budget): ascending slots, in portions, for paced closes and re-registration
  *
- * Cost: 77 bytes of columns a slot (state, flags, protocolErrors 1 each, requestsInFlight 2, serial, epoch,
- * inFlightBytes 4 each, five doubles 40, user chain and hash 12, bucket 4, free list 4), 16 for the two references, and
- * one identity string per logged-in connection (its four parts + 19 bytes). `acquire`, `release`, `transition` and
+ * Cost: 71 bytes of columns a slot (state, flags, protocolErrors 1 each, serial, epoch 4 each, five doubles 40, user
+ * chain and hash 12, bucket 4, free list 4), 16 for the two references, and one identity string per logged-in connection
+ * (its four parts + 19 bytes). `acquire`, `release`, `transition` and
  * `identify` are O(1); no look-up by user builds a string.
  *
  * References grow stale: a slot is used again. Whoever keeps a slot beyond the present call keeps its `serial` with it
@@ -81,11 +81,9 @@ export class ConnectionTable {
   /** `ConnectionFlag` bits. */
   flags: Uint8Array = new Uint8Array(0);
   protocolErrors: Uint8Array = new Uint8Array(0);
-  requestsInFlight: Uint16Array = new Uint16Array(0);
   /** Counts the uses of a slot; from 1. */
   serial: Uint32Array = new Uint32Array(0);
   epoch: Uint32Array = new Uint32Array(0);
-  inFlightBytes: Uint32Array = new Uint32Array(0);
   lastSeenMs: Float64Array = new Float64Array(0);
   generation: Float64Array = new Float64Array(0);
   headSeq: Float64Array = new Float64Array(0);
@@ -210,9 +208,7 @@ export class ConnectionTable {
   #clear(slot: number): void {
     this.flags[slot] = 0;
     this.protocolErrors[slot] = 0;
-    this.requestsInFlight[slot] = 0;
     this.epoch[slot] = 0;
-    this.inFlightBytes[slot] = 0;
     this.lastSeenMs[slot] = 0;
     this.generation[slot] = 0;
     this.headSeq[slot] = 0;
@@ -262,10 +258,8 @@ export class ConnectionTable {
     this.state = copied(this.state, new Uint8Array(capacity));
     this.flags = copied(this.flags, new Uint8Array(capacity));
     this.protocolErrors = copied(this.protocolErrors, new Uint8Array(capacity));
-    this.requestsInFlight = copied(this.requestsInFlight, new Uint16Array(capacity));
     this.serial = copied(this.serial, new Uint32Array(capacity));
     this.epoch = copied(this.epoch, new Uint32Array(capacity));
-    this.inFlightBytes = copied(this.inFlightBytes, new Uint32Array(capacity));
     this.lastSeenMs = copied(this.lastSeenMs, new Float64Array(capacity));
     this.generation = copied(this.generation, new Float64Array(capacity));
     this.headSeq = copied(this.headSeq, new Float64Array(capacity));

@@ -18,6 +18,8 @@ import { type SlowConsumerLimits, SlowConsumers } from './slow-consumers.ts';
 export type ClosingObserver = (slot: number, reason: CloseReason) => void;
 
 export interface ConnectionLimits extends SlowConsumerLimits {
+  /** Unsent bytes from which a connection must show that it reads. */
+  readonly outboxSoftBytes: number;
   /** Unsent bytes at which a connection is closed as a slow consumer. */
   readonly outboxHardBytes: number;
 }
@@ -36,6 +38,7 @@ export class Connections {
   readonly #limits: ConnectionLimits;
   readonly #slow: SlowConsumers;
   readonly #log: Logger;
+  #preLogin = 0;
 
   constructor(
     table: ConnectionTable,
@@ -54,6 +57,11 @@ export class Connections {
     this.#log = log;
   }
 
+  /** Connections that have not logged in. */
+  get preLogin(): number {
+    return this.#preLogin;
+  }
+
   get slowConsumers(): number {
     return this.#slow.size;
   }
@@ -62,25 +70,47 @@ export class Connections {
     this.#observers.push(observer);
   }
 
+  /** A slot has been acquired for `stream`. */
+  accepted(slot: number, stream: Stream): void {
+    stream.slot = slot;
+    this.table.streams[slot] = stream;
+    this.table.lastSeenMs[slot] = this.clock.monotonicMs();
+    this.#preLogin++;
+    this.counters.accepted++;
+  }
+
+  /** The login has succeeded. */
+  loggedIn(slot: number): void {
+    this.table.transition(slot, ConnectionState.Ready);
+    this.#preLogin--;
+    this.counters.logins++;
+  }
+
   /** True when frames about (slot, serial) still concern a live, logged-in connection. */
   isReady(slot: number, serial: number): boolean {
     return this.table.serial[slot] === serial && this.table.state[slot] === ConnectionState.Ready;
   }
 
-  /** Queues what was written into `writer` since its last reset, and resets it. */
-  send(slot: number): void {
+  /**
+   * Queues what was written into `writer` since its last reset, and resets it. False when the connection has ended, now
+   * or before.
+   */
+  send(slot: number): boolean {
     const writer = this.writer;
     const stream = this.table.streams[slot];
-    if (stream !== undefined && this.#hasRoom(slot, stream, CONTROL_RESERVE_BYTES)) {
-      this.outbox.append(stream, writer.buffer, 0, writer.position);
-    }
+    const open = stream !== undefined && this.#hasRoom(slot, stream, CONTROL_RESERVE_BYTES);
+    if (open) this.outbox.append(stream, writer.buffer, 0, writer.position);
     writer.reset();
+    return open;
   }
 
-  /** Queues one frame whose body exists as bytes; copied once, straight into the staging area. */
-  sendBody(slot: number, command: number, requestId: number, bytes: Buffer, start: number, end: number): void {
+  /**
+   * Queues one frame whose body exists as bytes; copied once, straight into the staging area. False when the connection
+   * has ended, now or before.
+   */
+  sendBody(slot: number, command: number, requestId: number, bytes: Buffer, start: number, end: number): boolean {
     const stream = this.table.streams[slot];
-    if (stream === undefined || !this.#hasRoom(slot, stream, 0)) return;
+    if (stream === undefined || !this.#hasRoom(slot, stream, 0)) return false;
     const length = end - start;
     const { buffer, offset } = this.outbox.reserve(stream, HEADER_BYTES + length);
     buffer[offset] = length >>> 16;
@@ -92,6 +122,7 @@ export class Connections {
     buffer[offset + 6] = requestId >>> 8;
     buffer[offset + 7] = requestId;
     bytes.copy(buffer, offset + HEADER_BYTES, start, end);
+    return true;
   }
 
   queuedBytes(slot: number): number {
@@ -104,6 +135,8 @@ export class Connections {
     const stream = this.table.streams[slot];
     if (stream === undefined || this.table.state[slot] === ConnectionState.Closing) return;
     this.#leave(slot, reason, detail);
+    // What a caller has begun to write is not sent any more: CLOSE is the last frame.
+    this.writer.reset();
     writeClose(this.writer, 0, { reason, retryAfterMs, detail });
     this.outbox.append(stream, this.writer.buffer, 0, this.writer.position);
     this.writer.reset();
@@ -125,6 +158,11 @@ export class Connections {
     this.#slow.forget(slot);
   }
 
+  /** From now on the connection must take what is queued for it. */
+  mustDrain(slot: number): void {
+    this.#slow.watch(slot, this.queuedBytes(slot), this.clock.monotonicMs());
+  }
+
   /** Ends the connections that have not read for too long. */
   endSlowConsumers(nowMs: number): void {
     this.#slow.check(nowMs, this.#queuedBytesOf, this.#endSlow);
@@ -140,6 +178,7 @@ export class Connections {
 
   #leave(slot: number, reason: CloseReason, detail: string): void {
     this.#slow.forget(slot);
+    if ((this.table.state[slot] as number) < ConnectionState.Ready) this.#preLogin--;
     this.counters.closes[reason] = (this.counters.closes[reason] as number) + 1;
     for (const observe of this.#observers) observe(slot, reason);
     this.table.transition(slot, ConnectionState.Closing);
@@ -149,7 +188,7 @@ export class Connections {
   #hasRoom(slot: number, stream: Stream, reserveBytes: number): boolean {
     if (this.table.state[slot] === ConnectionState.Closing) return false;
     const queuedBytes = this.outbox.queuedBytes(stream);
-    if (queuedBytes >= this.#limits.outboxSoftBytes) this.#slow.observe(slot, queuedBytes, this.clock.monotonicMs());
+    if (queuedBytes >= this.#limits.outboxSoftBytes) this.#slow.watch(slot, queuedBytes, this.clock.monotonicMs());
     if (queuedBytes <= this.#limits.outboxHardBytes + reserveBytes) return true;
     this.close(slot, CloseReason.SlowConsumer);
     return false;

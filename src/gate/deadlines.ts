@@ -6,6 +6,7 @@
  *   ack wheel    connections with pushes in flight
  *   partial      unfinished frames, oldest first: FRAME_TIMEOUT, and MEMORY_PRESSURE when they hold too much together
  *   slow         connections above the soft mark must show progress
+ *   pauses       connections that sent too fast are read from again
  *   cursors      acknowledged seqs go to the logic, coalesced, every CURSOR_EVERY ticks
  *
  * Each part does a bounded amount of work per tick.
@@ -17,6 +18,7 @@ import { ConnectionState, type ConnectionTable } from './connection-table.ts';
 import type { Connections } from './connections.ts';
 import type { DeliveryWindow } from './delivery-window.ts';
 import type { LogicSide } from './logic-side.ts';
+import type { ReadPauses } from './read-pauses.ts';
 
 export const TICK_MS = 100;
 const WHEEL_BUDGET = 20_000;
@@ -28,6 +30,7 @@ const IDLE_FACTOR = 1.5;
 export interface DeadlineLimits {
   readonly loginTimeoutMs: number;
   readonly heartbeatMs: number;
+  readonly ackTimeoutMs: number;
   readonly frameTimeoutMs: number;
   readonly partialFrameBytesMax: number;
 }
@@ -46,10 +49,12 @@ export class Deadlines {
   readonly #ackWheel: TimingWheel;
   readonly #window: DeliveryWindow;
   readonly #logic: LogicSide;
+  readonly #pauses: ReadPauses;
   readonly #limits: DeadlineLimits;
   /** Unfinished frames, in the order in which they were begun. */
   readonly #unfinished: Map<number, UnfinishedFrame> = new Map();
   #unfinishedBytes = 0;
+  readonly #tasks: { readonly ticks: number; readonly task: (nowMs: number) => void }[] = [];
   #timer: TimerHandle | undefined;
   #ticks = 0;
   #cursorFrom = 0;
@@ -60,6 +65,7 @@ export class Deadlines {
     ackWheel: TimingWheel,
     window: DeliveryWindow,
     logic: LogicSide,
+    pauses: ReadPauses,
     limits: DeadlineLimits,
   ) {
     this.#connections = connections;
@@ -69,6 +75,7 @@ export class Deadlines {
     this.#ackWheel = ackWheel;
     this.#window = window;
     this.#logic = logic;
+    this.#pauses = pauses;
     this.#limits = limits;
     connections.onClosing((slot) => {
       this.#setUnfinished(slot, undefined);
@@ -78,6 +85,11 @@ export class Deadlines {
 
   get unfinishedFrames(): number {
     return this.#unfinished.size;
+  }
+
+  /** Does `task` every `ticks` ticks. */
+  every(ticks: number, task: (nowMs: number) => void): void {
+    this.#tasks.push({ ticks, task });
   }
 
   start(): void {
@@ -121,7 +133,9 @@ export class Deadlines {
     this.#ackWheel.advance(nowMs, WHEEL_BUDGET, this.#ackDue);
     this.#checkUnfinished(nowMs);
     this.#connections.endSlowConsumers(nowMs);
+    this.#pauses.resumeDue(nowMs);
     if (this.#ticks % CURSOR_EVERY === 0) this.#reportCursors();
+    for (const { ticks, task } of this.#tasks) if (this.#ticks % ticks === 0) task(nowMs);
   };
 
   /** Answers the later deadline of a connection that is still well. */
@@ -131,6 +145,7 @@ export class Deadlines {
       case ConnectionState.Ready: {
         const deadline = (this.#table.lastSeenMs[slot] as number) + this.#limits.heartbeatMs * IDLE_FACTOR;
         if (deadline > nowMs) return deadline;
+        if (this.#pauses.has(slot)) return nowMs + TICK_MS;
         this.#connections.close(slot, CloseReason.IdleTimeout);
         break;
       }
@@ -143,7 +158,11 @@ export class Deadlines {
     return nowMs + LINGER_MS;
   };
 
-  readonly #ackDue = (slot: number): number => this.#window.ackOverdue(slot, this.#clock.monotonicMs(), this.#repush);
+  readonly #ackDue = (slot: number): number => {
+    const nowMs = this.#clock.monotonicMs();
+    const pausedMs = Math.min(this.#pauses.takePausedMs(slot, nowMs), this.#limits.ackTimeoutMs);
+    return pausedMs > 0 ? nowMs + pausedMs : this.#window.ackOverdue(slot, nowMs, this.#repush);
+  };
 
   readonly #reportCursor = (slot: number): void => this.#logic.reportCursor(slot);
   readonly #repush = (slot: number, after: number): boolean => this.#logic.repush(slot, after);

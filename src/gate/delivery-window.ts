@@ -80,8 +80,8 @@ export class DeliveryWindow {
       this.#notify(slot, epoch, table.headSeq[slot] as number);
       return;
     }
+    if (!this.#connections.sendBody(slot, Command.Message, 0, bytes, start, end)) return;
     this.#connections.counters.pushes++;
-    this.#connections.sendBody(slot, Command.Message, 0, bytes, start, end);
     this.#sent(slot, seq, end - start);
   }
 
@@ -122,8 +122,10 @@ export class DeliveryWindow {
    */
   replied(slot: number, command: number, epoch: number, ackedSeq: number, pushedSeq: number, bytes: number): void {
     const table = this.#table;
+    if (command === Command.Sendack && epoch !== table.epoch[slot]) return;
     if (command === Command.Resync || epoch !== table.epoch[slot]) {
-      this.restart(slot, epoch, pushedSeq, Math.max(pushedSeq, table.headSeq[slot] as number));
+      const head = epoch === table.epoch[slot] ? (table.headSeq[slot] as number) : 0;
+      this.restart(slot, epoch, pushedSeq, Math.max(pushedSeq, head));
       return;
     }
     if (pushedSeq > (table.headSeq[slot] as number)) table.headSeq[slot] = pushedSeq;
@@ -145,7 +147,10 @@ export class DeliveryWindow {
     const table = this.#table;
     const acked = table.ackedSeq[slot] as number;
     if (acked >= (table.pushedSeq[slot] as number)) return 0;
-    if (this.#connections.queuedBytes(slot) > 0) return nowMs + this.#limits.ackTimeoutMs;
+    if (this.#connections.queuedBytes(slot) > 0) {
+      this.#connections.mustDrain(slot);
+      return nowMs + this.#limits.ackTimeoutMs;
+    }
     const flags = table.flags[slot] as number;
     if ((flags & ConnectionFlag.Repushed) !== 0) {
       this.#connections.close(slot, CloseReason.AckTimeout);
@@ -166,8 +171,7 @@ export class DeliveryWindow {
     const table = this.#table;
     if (seq <= (table.ackedSeq[slot] as number) || ((table.flags[slot] as number) & ConnectionFlag.Repushed) === 0)
       return;
-    this.#connections.counters.repushes++;
-    this.#connections.sendBody(slot, Command.Message, 0, bytes, start, end);
+    if (this.#connections.sendBody(slot, Command.Message, 0, bytes, start, end)) this.#connections.counters.repushes++;
   }
 
   /** The sender's own copy at `seq` needs no push: it counts as sent, and as acknowledged when all before it is. */
@@ -193,21 +197,33 @@ export class DeliveryWindow {
     }
     table.pushedSeq[slot] = seq;
     this.#sizes.add(slot, seq, bytes);
+    if (this.#heldAhead.size > 0) this.#foldHeld(slot);
+  }
+
+  /** An own copy that came too early may be the next one now. */
+  #foldHeld(slot: number): void {
+    const ahead = this.#heldAhead.get(slot);
+    const pushed = this.#table.pushedSeq[slot] as number;
+    if (ahead === undefined || ahead > pushed + 1) return;
+    this.#heldAhead.delete(slot);
+    this.#fold(slot, ahead);
   }
 
   #acked(slot: number, seq: number): void {
     const table = this.#table;
     if (seq <= (table.ackedSeq[slot] as number)) return;
-    table.ackedSeq[slot] = seq;
     this.#clearFlags(slot, ConnectionFlag.Repushed);
     this.#setFlag(slot, ConnectionFlag.CursorDirty);
-    if (seq >= (table.pushedSeq[slot] as number)) {
-      this.#sizes.forget(slot);
-      this.#ackWheel.cancel(slot);
-    } else {
-      this.#sizes.release(slot, seq);
+    this.#sizes.release(slot, seq);
+    if (this.#sizes.bytes(slot) > 0) {
+      table.ackedSeq[slot] = seq;
       this.#ackWheel.schedule(slot, this.#connections.clock.monotonicMs() + this.#limits.ackTimeoutMs);
+      return;
     }
+    // What is left, if anything, are the client's own copies: it holds them and does not acknowledge them apart.
+    table.ackedSeq[slot] = Math.max(seq, table.pushedSeq[slot] as number);
+    this.#sizes.forget(slot);
+    this.#ackWheel.cancel(slot);
   }
 
   #hasRoom(slot: number, bytes: number): boolean {

@@ -5,6 +5,12 @@ export class GateCounters {
   accepted = 0;
   /** Connections refused before they got a slot: the worker was full. */
   refusedFull = 0;
+  /** Connections refused because of their address. */
+  refusedAddress = 0;
+  /** Connections refused because too many had not logged in. */
+  refusedPreLogin = 0;
+  /** Connections refused because the worker accepted too fast. */
+  refusedRate = 0;
   logins = 0;
   /** By CloseReason. */
   readonly closes: Float64Array = new Float64Array(256);

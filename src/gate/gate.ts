@@ -13,10 +13,11 @@ import type { Random } from '../clock/random.ts';
 import type { Logger } from '../log/logger.ts';
 import { Outbox } from '../net/outbox.ts';
 import type { AcceptHandler, Address, Listener, Stream, Transport } from '../net/transport.ts';
-import { CloseReason, FrameReader, MessagePackWriter, writeClose, writeGoaway } from '../protocol/index.ts';
+import { CloseReason, FrameReader, writeGoaway } from '../protocol/index.ts';
 import { TrunkDialer } from '../trunk/trunk-dialer.ts';
 import type { TrunkTimes } from '../trunk/trunk-link.ts';
 import { TimingWheel } from '../wheel/timing-wheel.ts';
+import { Admission, type AdmissionLimits } from './admission.ts';
 import { ClientCommands, type CommandLimits } from './client-commands.ts';
 import { ConnectionState, ConnectionTable } from './connection-table.ts';
 import { type ConnectionLimits, Connections } from './connections.ts';
@@ -24,9 +25,22 @@ import { type DeadlineLimits, Deadlines, TICK_MS } from './deadlines.ts';
 import { DeliveryWindow, type WindowLimits } from './delivery-window.ts';
 import { GateCounters } from './gate-counters.ts';
 import { type AnnouncedLimits, LogicSide } from './logic-side.ts';
+import { MessageRate, type MessageRateLimits } from './message-rate.ts';
+import { type ProtocolErrorLimits, ProtocolErrors } from './protocol-errors.ts';
+import { ReadPauses } from './read-pauses.ts';
+import { Refusals } from './refusals.ts';
 import { RequestTracker } from './request-tracker.ts';
 
-export interface GateLimits extends CommandLimits, ConnectionLimits, DeadlineLimits, WindowLimits, AnnouncedLimits {
+/** Named like the keys of the sections `gate` and `limits` of the configuration. */
+export interface GateLimits
+  extends CommandLimits,
+    ConnectionLimits,
+    DeadlineLimits,
+    WindowLimits,
+    AnnouncedLimits,
+    ProtocolErrorLimits,
+    AdmissionLimits,
+    MessageRateLimits {
   readonly connectionsMax: number;
   /** Requests of one client that wait for their answer. */
   readonly sendsInFlightMax: number;
@@ -57,6 +71,7 @@ export interface GateOptions {
 const STOP_STEP_MS = 50;
 const IDLE_WHEEL_BUCKETS = 1024;
 const INITIAL_CAPACITY = 1024;
+const ADDRESS_SWEEP_TICKS = 100;
 
 export class Gate implements AcceptHandler {
   readonly counters: GateCounters = new GateCounters();
@@ -68,6 +83,9 @@ export class Gate implements AcceptHandler {
   readonly #lifeWheel: TimingWheel;
   readonly #ackWheel: TimingWheel;
   readonly #requests: RequestTracker;
+  readonly #admission: Admission;
+  readonly #refusals: Refusals = new Refusals();
+  readonly #pauses: ReadPauses;
   readonly #logic: LogicSide;
   readonly #deadlines: Deadlines;
   readonly #commands: ClientCommands;
@@ -87,7 +105,17 @@ export class Gate implements AcceptHandler {
     this.#connections = new Connections(this.#table, this.#outbox, clock, this.counters, limits, log);
     const window = new DeliveryWindow(this.#connections, this.#ackWheel, limits);
     this.#requests = new RequestTracker(limits.sendsInFlightMax);
-    this.#logic = new LogicSide(this.#connections, window, this.#requests, random, limits, options.tellAddress, log);
+    const errors = new ProtocolErrors(this.#connections, limits);
+    this.#logic = new LogicSide(
+      this.#connections,
+      window,
+      this.#requests,
+      errors,
+      random,
+      limits,
+      options.tellAddress,
+      log,
+    );
     this.#logic.dialer = new TrunkDialer(
       {
         transport: options.transport,
@@ -101,9 +129,23 @@ export class Gate implements AcceptHandler {
       },
       this.#logic,
     );
-    this.#deadlines = new Deadlines(this.#connections, this.#lifeWheel, this.#ackWheel, window, this.#logic, limits);
-    this.#commands = new ClientCommands(this.#connections, window, this.#requests, this.#logic, limits);
+    this.#pauses = new ReadPauses(this.#connections);
+    this.#deadlines = new Deadlines(
+      this.#connections,
+      this.#lifeWheel,
+      this.#ackWheel,
+      window,
+      this.#logic,
+      this.#pauses,
+      limits,
+    );
+    const rated = limits.messagesPerSecondMax > 0 || limits.messageBytesPerSecondMax > 0;
+    const rate = rated ? new MessageRate(this.#connections, this.#pauses, limits) : undefined;
+    this.#commands = new ClientCommands(this.#connections, window, this.#requests, this.#logic, errors, rate, limits);
     this.#reader = new FrameReader(this.#commands);
+    this.#admission = new Admission(limits, random, this.counters);
+    this.#deadlines.every(1, (nowMs) => this.#refusals.cutOverdue(nowMs));
+    this.#deadlines.every(ADDRESS_SWEEP_TICKS, (nowMs) => this.#admission.sweep(nowMs));
   }
 
   /** The port clients dial; 0 before `start`. */
@@ -132,6 +174,16 @@ export class Gate implements AcceptHandler {
     return this.#connections.slowConsumers;
   }
 
+  /** Connections that are not read from because they sent too fast. */
+  get pausedConnections(): number {
+    return this.#pauses.size;
+  }
+
+  /** Connections that have not logged in. */
+  get preLoginConnections(): number {
+    return this.#connections.preLogin;
+  }
+
   get heldConnections(): number {
     return this.#requests.heldConnections;
   }
@@ -154,20 +206,19 @@ export class Gate implements AcceptHandler {
   }
 
   onAccepted(stream: Stream): void {
-    const slot = this.#stopping === undefined ? this.#table.acquire() : -1;
+    const nowMs = this.#clock.monotonicMs();
+    const reason = this.#refusal(stream, nowMs);
+    const slot = reason === 0 ? this.#table.acquire() : -1;
     if (slot < 0) {
-      this.#refuse(stream);
+      this.#refusals.refuse(stream, reason || this.#full(), this.#logic.retryAfterMs(), nowMs);
       return;
     }
     if (this.#table.capacity > this.#lifeWheel.capacity) {
       this.#lifeWheel.grow(this.#table.capacity);
       this.#ackWheel.grow(this.#table.capacity);
     }
-    const nowMs = this.#clock.monotonicMs();
-    stream.slot = slot;
-    this.#table.streams[slot] = stream;
-    this.#table.lastSeenMs[slot] = nowMs;
-    this.counters.accepted++;
+    this.#connections.accepted(slot, stream);
+    this.#admission.entered(slot, stream);
     this.#deadlines.accepted(slot, nowMs);
   }
 
@@ -187,23 +238,27 @@ export class Gate implements AcceptHandler {
 
   onClosed(stream: Stream): void {
     const slot = stream.slot;
-    if (slot < 0) return;
+    if (slot < 0) {
+      this.#refusals.closed(stream);
+      return;
+    }
     stream.slot = -1;
     this.#connections.streamClosed(slot);
     this.#deadlines.released(slot);
+    this.#admission.left(slot);
   }
 
   readonly #closeForShutdown = (slot: number): void => this.#connections.close(slot, CloseReason.Shutdown);
   readonly #abort = (slot: number): void => this.#connections.abort(slot);
 
-  /** A connection for which there is no place: it is told so, and costs nothing more. */
-  #refuse(stream: Stream): void {
+  #refusal(stream: Stream, nowMs: number): CloseReason | 0 {
+    if (this.#stopping !== undefined) return CloseReason.Shutdown;
+    return this.#admission.refusal(stream, this.#connections.preLogin, nowMs);
+  }
+
+  #full(): CloseReason {
     this.counters.refusedFull++;
-    const reason = this.#stopping === undefined ? CloseReason.ConnectionsMax : CloseReason.Shutdown;
-    const writer = new MessagePackWriter(64);
-    writeClose(writer, 0, { reason, retryAfterMs: this.#logic.retryAfterMs(), detail: '' });
-    stream.write(writer.copy());
-    stream.end();
+    return CloseReason.ConnectionsMax;
   }
 
   async #stop(): Promise<void> {
@@ -223,6 +278,7 @@ export class Gate implements AcceptHandler {
     }
     await this.#emptied(STOP_STEP_MS * 20);
     this.#table.forEach(this.#abort);
+    this.#refusals.cutAll();
     this.#deadlines.stop();
     this.#logic.dialer?.stop();
   }

@@ -4,6 +4,8 @@
  * A ring of (seq, bytes) per connection, taken from a pool at the first push and given back when all is acknowledged, so
  * that an idle connection owns none. The message half of the window needs no memory: seqs are contiguous.
  */
+const POOLED_RINGS_MAX = 1024;
+
 class SizeRing {
   readonly seqs: Float64Array;
   readonly sizes: Uint32Array;
@@ -66,6 +68,6 @@ export class InFlightSizes {
     ring.count = 0;
     ring.bytes = 0;
     this.#rings[slot] = undefined;
-    if (this.#pool.length < 1024) this.#pool.push(ring);
+    if (this.#pool.length < POOLED_RINGS_MAX) this.#pool.push(ring);
   }
 }

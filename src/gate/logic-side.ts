@@ -11,9 +11,11 @@ import type { Logger } from '../log/logger.ts';
 import {
   Capability,
   CloseReason,
+  Command,
   ErrorCode,
   type MessagePackWriter,
   PROTOCOL_VERSION,
+  readError,
   writeConnack,
   writeError,
   writeKick,
@@ -26,6 +28,7 @@ import { type LoginAcceptedFrame, TrunkCommand } from '../trunk/trunk-protocol.t
 import { ConnectionFlag, ConnectionState, type ConnectionTable } from './connection-table.ts';
 import type { Connections } from './connections.ts';
 import type { DeliveryWindow } from './delivery-window.ts';
+import type { ProtocolErrors } from './protocol-errors.ts';
 import type { RequestTracker } from './request-tracker.ts';
 
 /** Sessions registered per tick after a logic has come back. */
@@ -48,6 +51,7 @@ export class LogicSide implements TrunkDialerOwner, GateFrameHandler {
   readonly #table: ConnectionTable;
   readonly #window: DeliveryWindow;
   readonly #requests: RequestTracker;
+  readonly #errors: ProtocolErrors;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #announced: AnnouncedLimits;
@@ -59,6 +63,7 @@ export class LogicSide implements TrunkDialerOwner, GateFrameHandler {
     connections: Connections,
     window: DeliveryWindow,
     requests: RequestTracker,
+    errors: ProtocolErrors,
     random: Random,
     announced: AnnouncedLimits,
     tellAddress: boolean,
@@ -68,6 +73,7 @@ export class LogicSide implements TrunkDialerOwner, GateFrameHandler {
     this.#table = connections.table;
     this.#window = window;
     this.#requests = requests;
+    this.#errors = errors;
     this.#clock = connections.clock;
     this.#random = random;
     this.#announced = announced;
@@ -150,19 +156,21 @@ export class LogicSide implements TrunkDialerOwner, GateFrameHandler {
       this.#connections.counters.staleFrames++;
       return;
     }
-    table.transition(slot, ConnectionState.Ready);
+    this.#connections.loggedIn(slot);
     table.identify(slot, frame.app, frame.uid, frame.deviceType, frame.deviceId);
     table.generation[slot] = frame.generation;
     table.flags[slot] = ConnectionFlag.Registered | ConnectionFlag.Known | sendOnlyFlag(frame.capabilities);
-    this.#connections.counters.logins++;
     this.#window.restart(slot, frame.epoch, frame.startSeq, frame.head);
-    this.#writeConnack(this.#connections.writer, frame);
+    this.#writeConnack(this.#connections.writer, this.#requests.takeOldest(slot), frame);
     this.#connections.send(slot);
     if (frame.resync) this.#window.resync(slot, frame.epoch, frame.floor, frame.head);
   }
 
   onLoginRefused(slot: number, serial: number, reason: number, retryAfterMs: number, detail: string): void {
-    if (this.#table.serial[slot] !== serial) return;
+    if (this.#table.serial[slot] !== serial || this.#table.state[slot] !== ConnectionState.LoggingIn) {
+      this.#connections.counters.staleFrames++;
+      return;
+    }
     this.#connections.close(slot, reason as CloseReason, retryAfterMs, detail);
   }
 
@@ -183,8 +191,9 @@ export class LogicSide implements TrunkDialerOwner, GateFrameHandler {
       return;
     }
     this.#requests.end(slot, requestId);
-    this.#connections.sendBody(slot, command, requestId, bytes, start, end);
+    if (!this.#connections.sendBody(slot, command, requestId, bytes, start, end)) return;
     if (epoch !== 0) this.#window.replied(slot, command, epoch, ackedSeq, pushedSeq, end - start);
+    if (command === Command.Error) this.#errors.answered(slot, readError(bytes, start, end)?.code ?? 0);
   }
 
   onPush(slot: number, serial: number, epoch: number, seq: number, bytes: Buffer, start: number, end: number): void {
@@ -203,10 +212,14 @@ export class LogicSide implements TrunkDialerOwner, GateFrameHandler {
 
   onHead(slot: number, serial: number, epoch: number, head: number): void {
     if (this.#connections.isReady(slot, serial)) this.#window.head(slot, epoch, head);
+    else this.#connections.counters.staleFrames++;
   }
 
   onEndSession(slot: number, serial: number, reason: number, kick: boolean, deviceType: string): void {
-    if (this.#table.serial[slot] !== serial) return;
+    if (!this.#table.isCurrent(slot, serial)) {
+      this.#connections.counters.staleFrames++;
+      return;
+    }
     if (kick && this.#table.state[slot] === ConnectionState.Ready) {
       writeKick(this.#connections.writer, 0, { reason, deviceType });
       this.#connections.send(slot);
@@ -228,9 +241,9 @@ export class LogicSide implements TrunkDialerOwner, GateFrameHandler {
     this.#requests.abandon(slot, (requestId, isSend) => {
       if (isSend) sends++;
       writeError(this.#connections.writer, requestId, { code: ErrorCode.RetryLater, retryAfterMs, detail: '' });
-      this.#connections.send(slot);
+      if (this.#connections.send(slot)) this.#errors.answered(slot, ErrorCode.RetryLater);
     });
-    if (sends > 0) this.#requests.hold(slot);
+    if (sends > 0 && this.#table.state[slot] === ConnectionState.Ready) this.#requests.hold(slot);
   }
 
   #registerFrom(link: TrunkLink, from: number): void {
@@ -266,9 +279,9 @@ export class LogicSide implements TrunkDialerOwner, GateFrameHandler {
     link.touch();
   }
 
-  #writeConnack(writer: MessagePackWriter, frame: LoginAcceptedFrame): void {
+  #writeConnack(writer: MessagePackWriter, requestId: number, frame: LoginAcceptedFrame): void {
     const { heartbeatMs, windowMessages, windowBytes, bodyBytesMax, ackTimeoutMs } = this.#announced;
-    writeConnack(writer, 0, {
+    writeConnack(writer, requestId, {
       version: PROTOCOL_VERSION,
       generation: frame.generation,
       epoch: frame.epoch,

@@ -9,6 +9,7 @@
  * Rings are pooled: a connection without requests owns none.
  */
 const RELEASED_TARGETS_MAX = 1024;
+const POOLED_RINGS_MAX = 1024;
 
 class RequestRing {
   readonly ids: Uint32Array;
@@ -79,11 +80,22 @@ export class RequestTracker {
   abandon(slot: number, visit: (requestId: number, isSend: boolean) => void): void {
     const ring = this.#rings[slot];
     if (ring === undefined) return;
+    // Taken out first: a visit may end the connection, which forgets what is in flight on it.
+    this.#rings[slot] = undefined;
     for (let i = 0; i < ring.count; i++) {
       const at = (ring.head + i) % this.#capacity;
       visit(ring.ids[at] as number, ring.sends[at] === 1);
     }
     this.#recycle(slot, ring);
+  }
+
+  /** Takes out the oldest request in flight; 0 when there is none. */
+  takeOldest(slot: number): number {
+    const ring = this.#rings[slot];
+    if (ring === undefined) return 0;
+    const requestId = ring.ids[ring.head] as number;
+    this.end(slot, requestId);
+    return requestId;
   }
 
   /** A SEND was refused by this gate: hold the connection. */
@@ -120,6 +132,6 @@ export class RequestTracker {
     ring.head = 0;
     ring.count = 0;
     this.#rings[slot] = undefined;
-    if (this.#pool.length < 1024) this.#pool.push(ring);
+    if (this.#pool.length < POOLED_RINGS_MAX) this.#pool.push(ring);
   }
 }

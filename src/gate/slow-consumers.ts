@@ -1,7 +1,7 @@
 /**
  * Connections that do not read what is sent to them. Above the soft mark a connection gets notifications instead of
- * messages and must show progress: when its unsent bytes have not shrunk for `drainTimeoutMs`, it ends SLOW_CONSUMER.
- * Its timeline keeps everything.
+ * messages; from then on, and when an ack deadline finds its socket not drained, it must show progress: when its unsent
+ * bytes have not shrunk for `drainTimeoutMs`, it ends SLOW_CONSUMER. Its timeline keeps everything.
  */
 interface Watched {
   queuedBytes: number;
@@ -9,7 +9,6 @@ interface Watched {
 }
 
 export interface SlowConsumerLimits {
-  readonly outboxSoftBytes: number;
   readonly drainTimeoutMs: number;
 }
 
@@ -25,10 +24,9 @@ export class SlowConsumers {
     return this.#watched.size;
   }
 
-  /** Called with the unsent bytes of a connection whenever something is queued for it. */
-  observe(slot: number, queuedBytes: number, nowMs: number): void {
-    if (queuedBytes < this.#limits.outboxSoftBytes || this.#watched.has(slot)) return;
-    this.#watched.set(slot, { queuedBytes, sinceMs: nowMs });
+  /** The connection must drain from now on. Nothing changes when it is watched already. */
+  watch(slot: number, queuedBytes: number, nowMs: number): void {
+    if (!this.#watched.has(slot)) this.#watched.set(slot, { queuedBytes, sinceMs: nowMs });
   }
 
   /** Everything has been taken, or the connection is gone. */
