@@ -30,7 +30,10 @@ describe('the supervisor', () => {
 
   /** Every process is ready at once, and every living one sends heartbeats, unless a test says otherwise. */
   function readyAtBirth(child: FakeChild): void {
-    clock.defer(() => child.say({ type: 'ready', port: child.name === 'logic 1' ? 0 : GATE_PORT }));
+    clock.defer(() => {
+      child.say({ type: 'heartbeat' });
+      child.say({ type: 'ready', port: child.name === 'logic 1' ? 0 : GATE_PORT });
+    });
   }
 
   function beat(except?: FakeChild): void {

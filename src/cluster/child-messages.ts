@@ -31,6 +31,7 @@ export type ToChild =
   | { readonly type: 'collected'; readonly request: number; readonly processes: readonly (readonly MetricJson[])[] };
 
 export type FromChild =
+  /** The first one says that the child listens now. */
   | { readonly type: 'heartbeat' }
   /** `port` is 0 for a role that listens on none. */
   | { readonly type: 'ready'; readonly port: number }

@@ -1,8 +1,9 @@
 /** What a gate worker counts, under its metric names. */
 import type { Gate } from '../gate/gate.ts';
-import type { LabelledValues, Metrics } from '../metrics/metrics.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import type { NodeTransport } from '../net/node-transport.ts';
 import { CLOSE_REASON_NAMES, COMMAND_NAMES, ERROR_CODE_NAMES } from '../protocol/index.ts';
+import { countsByName } from './counts-by-name.ts';
 
 export function gateMetrics(metrics: Metrics, gate: Gate, transport: NodeTransport): void {
   const { counters } = gate;
@@ -27,25 +28,12 @@ export function gateMetrics(metrics: Metrics, gate: Gate, transport: NodeTranspo
   metrics.counterFrom('sluice_gate_stale_frames_total', 'Frames for connections gone.', () => counters.staleFrames);
   metrics.counterFrom('sluice_gate_read_pauses_total', 'Reads paused because of a rate.', () => counters.readPauses);
   metrics.labelledCounterFrom('sluice_gate_closes_total', 'Connections closed.', 'reason', () =>
-    byName(counters.closes, CLOSE_REASON_NAMES),
+    countsByName(counters.closes, CLOSE_REASON_NAMES),
   );
   metrics.labelledCounterFrom('sluice_gate_frames_in_total', 'Frames from clients.', 'command', () =>
-    byName(counters.framesIn, COMMAND_NAMES),
+    countsByName(counters.framesIn, COMMAND_NAMES),
   );
   metrics.labelledCounterFrom('sluice_gate_errors_total', 'Requests refused.', 'code', () =>
-    byName(counters.errors, ERROR_CODE_NAMES),
+    countsByName(counters.errors, ERROR_CODE_NAMES),
   );
-}
-
-/** The counts that are not 0; codes without a name are counted as "other". */
-function* byName(counts: Float64Array, names: Readonly<Record<number, string>>): LabelledValues & Generator {
-  let other = 0;
-  for (let code = 0; code < counts.length; code++) {
-    const count = counts[code] as number;
-    if (count === 0) continue;
-    const name = names[code];
-    if (name === undefined) other += count;
-    else yield [name, count] as const;
-  }
-  if (other > 0) yield ['other', other] as const;
 }

@@ -43,7 +43,8 @@ export interface ChildEvents {
 export type SpawnChild = (spec: ChildSpec, events: ChildEvents) => ChildHandle;
 
 export interface ChildOwner {
-  onSpawned(child: SupervisedChild): void;
+  /** A new process has said its first word: what it is told before that may be lost. */
+  onFirstWord(child: SupervisedChild): void;
   onMessage(child: SupervisedChild, message: FromChild): void;
   /** Unasked. True: start it again after `waitMs`. */
   onExit(child: SupervisedChild, cause: string, waitMs: number): boolean;
@@ -93,7 +94,6 @@ export class SupervisedChild {
       onMessage: (message) => this.#received(message),
       onExit: (code, signal) => this.#exited(signal ?? `exit code ${code}`),
     });
-    this.#owner.onSpawned(this);
   }
 
   send(message: ToChild): void {
@@ -140,7 +140,10 @@ export class SupervisedChild {
 
   #received(message: FromChild): void {
     this.#heardMs = this.#clock.monotonicMs();
-    this.#silenceMaxMs = SILENCE_MAX_MS;
+    if (this.#silenceMaxMs === FIRST_WORD_MAX_MS) {
+      this.#silenceMaxMs = SILENCE_MAX_MS;
+      this.#owner.onFirstWord(this);
+    }
     if (message.type === 'ready' && this.#state === ChildState.Starting) this.#state = ChildState.Ready;
     if (message.type !== 'heartbeat') this.#owner.onMessage(this, message);
   }

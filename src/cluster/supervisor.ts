@@ -103,7 +103,7 @@ export class Supervisor implements ChildOwner {
     for (const child of this.#all()) child.kill('SIGKILL');
   }
 
-  onSpawned(child: SupervisedChild): void {
+  onFirstWord(child: SupervisedChild): void {
     const { start } = this.#options;
     child.send({ ...start, type: 'start', gatePort: this.#gatePort, apiPort: this.#apiPort });
     child.send(this.#status());

@@ -1,0 +1,167 @@
+/** The commands and their options. What a command does is imported when it is asked for. */
+import { Command, CommanderError, Option } from 'commander';
+import type { Config } from '../config/config.ts';
+import { ConfigError } from '../config/config-error.ts';
+import { didYouMean } from '../config/did-you-mean.ts';
+import { processEnvironment } from '../config/environment.ts';
+import { loadConfig } from '../config/load-config.ts';
+import { OPTION_KEYS } from '../config/options.ts';
+import { CliError, ExitCode } from './cli-error.ts';
+import * as parse from './option-parsers.ts';
+import { writeProblem } from './terminal.ts';
+
+const SEND_TIMEOUT_MS = 15_000;
+
+type Act = (config: Config, options: never) => Promise<ExitCode>;
+
+/** Runs one command line. Resolves with the exit code; problems are told on stderr. */
+export async function runCli(args: readonly string[]): Promise<ExitCode> {
+  const run = new CliRun();
+  try {
+    await run.program.parseAsync(args, { from: 'user' });
+    return run.exitCode;
+  } catch (error) {
+    return exitCodeOf(error);
+  }
+}
+
+function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.Done : ExitCode.Usage;
+  if (error instanceof ConfigError) {
+    for (const { key, value, source, allowed } of error.problems) {
+      writeProblem(`${key}${value === undefined ? '' : ` = ${value}`} (${source}): ${allowed}`);
+    }
+    return ExitCode.Usage;
+  }
+  if (!(error instanceof CliError)) throw error;
+  writeProblem(error.message);
+  return error.exitCode;
+}
+
+class CliRun {
+  readonly program: Command = new Command('sluice');
+  exitCode: ExitCode = ExitCode.Done;
+
+  constructor() {
+    const { program } = this;
+    program
+      .description('Instant messaging for people who run their own.')
+      .exitOverride()
+      .configureOutput({ outputError: (text) => writeProblem(text.replace(/^error: /, '')) })
+      .option('--config <file>', 'configuration file (default: $SLUICE_CONFIG, or sluice.toml when there is one)')
+      .option('--print-config', 'print the configuration in force, with all keys explained, and exit')
+      .option('--check-config', 'check the configuration and exit')
+      .addHelpText(
+        'after',
+        '\nEvery configuration key is an option as well, e.g. --gate.port 7401; see --print-config.',
+      );
+    for (const key of OPTION_KEYS) program.addOption(new Option(`--${key} <value>`).hideHelp());
+    this.#addStart();
+    this.#addToken();
+    this.#addSend();
+    this.#addListen();
+    this.#addChat();
+    this.#addPush();
+    // After the commands, which would inherit it: what is left over here is a command that does not exist.
+    program.allowExcessArguments().action(() => this.#withoutCommand());
+  }
+
+  #addStart(): void {
+    this.#add('start', 'run the whole system on this machine', async () => (await import('./start-command.ts')).start);
+  }
+
+  #addToken(): void {
+    this.#add('token', 'print a login token', async () => (await import('./token-command.ts')).token)
+      .requiredOption('--app <id>', 'app', parse.parseIdentifier('--app'))
+      .requiredOption('--uid <uid>', 'user', parse.parseIdentifier('--uid'))
+      .option('--ttl <time>', 'how long it is valid: 30s, 15m, 24h', parse.parseTtl, parse.TTL_MS_MAX)
+      .option('--device <id>', 'the only device that may use it', parse.parseIdentifier('--device'));
+  }
+
+  #addSend(): void {
+    const send = this.#add('send', 'send one message', async () => (await import('./send-command.ts')).send);
+    addLogin(send)
+      .requiredOption('--to <uid>', 'who gets it', parse.parseIdentifier('--to'))
+      .option('--text <text>', 'the message as text')
+      .option('--payload-base64 <bytes>', 'the message as bytes', parse.parseBase64)
+      .option('--stdin', 'the message from standard input')
+      .option('--client-msg-id <id>', 'idempotency key', parse.parseMessageKey('--client-msg-id'))
+      .option('--timeout <seconds>', 'give up after', parse.parseTimeout, SEND_TIMEOUT_MS)
+      .option('--json', 'print the receipt as JSON');
+  }
+
+  #addListen(): void {
+    const listen = this.#add('listen', 'print messages', async () => (await import('./listen-command.ts')).listen);
+    addLogin(listen)
+      .option('--count <n>', 'exit after n messages', parse.parseCount)
+      .option('--timeout <seconds>', 'exit after, with code 1 when --count was not reached', parse.parseTimeout)
+      .option('--state <file>', 'keep the position in a file too, so that nothing is ever repeated')
+      .option('--json', 'one JSON object a line');
+  }
+
+  #addChat(): void {
+    const chat = this.#add('chat', 'talk to a user', async () => (await import('./chat-command.ts')).chat);
+    addLogin(chat).requiredOption('--to <uid>', 'whom to talk to', parse.parseIdentifier('--to'));
+  }
+
+  #addPush(): void {
+    this.#add('push', 'send one message over HTTP', async () => (await import('./push-command.ts')).push)
+      .requiredOption('--app <id>', 'app', parse.parseIdentifier('--app'))
+      .requiredOption('--to <uid>', 'who gets it', parse.parseIdentifier('--to'))
+      .requiredOption('--text <text>', 'the message')
+      .option('--id <id>', 'idempotency key', parse.parseMessageKey('--id'))
+      .option('--from <uid>', 'who it is from', parse.parseIdentifier('--from'))
+      .option('--url <url>', 'where the HTTP side is', parse.parseUrl)
+      .option('--timeout <seconds>', 'give up after', parse.parseTimeout, SEND_TIMEOUT_MS)
+      .option('--json', 'print the answer as JSON');
+  }
+
+  #add(name: string, description: string, load: () => Promise<Act>): Command {
+    const command = this.program.command(name).description(description);
+    command.action(async (options: unknown) => {
+      const config = this.#loadConfig();
+      if (await this.#answersAboutConfig(config)) return;
+      const act = await load();
+      this.exitCode = await act(config, options as never);
+    });
+    return command;
+  }
+
+  async #withoutCommand(): Promise<void> {
+    const [unknown] = this.program.args;
+    if (unknown !== undefined) {
+      const names = this.program.commands.map((command) => command.name());
+      throw new CliError(`unknown command '${unknown}'${didYouMean(unknown, names)}`, ExitCode.Usage);
+    }
+    if (await this.#answersAboutConfig(this.#loadConfig())) return;
+    this.program.outputHelp({ error: true });
+    this.exitCode = ExitCode.Usage;
+  }
+
+  #loadConfig(): Config {
+    const given: Readonly<Record<string, unknown>> = this.program.opts();
+    const flags: Record<string, string> = {};
+    for (const key of OPTION_KEYS) if (given[key] !== undefined) flags[key] = String(given[key]);
+    return loadConfig({ file: given['config'] as string | undefined, env: processEnvironment(), flags });
+  }
+
+  /** `--print-config` and `--check-config`. */
+  async #answersAboutConfig(config: Config): Promise<boolean> {
+    const { printConfig: printing, checkConfig: checking } = this.program.opts<Record<string, unknown>>();
+    if (printing === true) process.stdout.write((await import('../config/print-config.ts')).printConfig(config));
+    else if (checking === true) process.stdout.write(`the configuration is fine (${config.file ?? 'no file'})\n`);
+    return printing === true || checking === true;
+  }
+}
+
+/** The options of every command that logs in. */
+function addLogin(command: Command): Command {
+  return command
+    .requiredOption('--app <id>', 'app', parse.parseIdentifier('--app'))
+    .requiredOption('--uid <uid>', 'user', parse.parseIdentifier('--uid'))
+    .option('--device <id>', 'device id', parse.parseIdentifier('--device'))
+    .option('--device-type <type>', 'kind of device', parse.parseIdentifier('--device-type'))
+    .option('--host <host>', 'gate to dial (default: gate.host)', parse.parseHost)
+    .option('--port <port>', 'its port (default: gate.port)', parse.parsePort)
+    .option('--token <token>', 'login token (default: made with the configured secret)');
+}
