@@ -87,7 +87,10 @@ export class SendQueue {
 
   restore(state: ClientState): void {
     this.#sentIds = new KnownIds(KNOWN_IDS_MAX, state.sentIds);
-    for (const message of state.unsent) this.#enqueue(message).isStored = true;
+    for (const message of state.unsent) {
+      this.#enqueue(message).isStored = true;
+      this.#ready.add(this.#lanes.get(message.to) as SendLane);
+    }
   }
 
   /** Rejects with a SendError. A key that is queued already, with the same content, gets the same outcome. */
