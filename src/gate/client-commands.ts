@@ -157,9 +157,10 @@ export class ClientCommands implements FrameSink<number> {
       return;
     }
     const isSend = command === Command.Send;
-    if (isSend && this.#requests.isHeld(slot) && !this.#passesHold(slot, requestId, bytes, start, end)) return;
+    // Counted before anything is refused: a refusal costs about as much as a message.
     const throttledMs =
       this.#rate === undefined || command < TARGET_COMMANDS.first ? 0 : this.#rate.take(slot, end - start);
+    if (isSend && this.#requests.isHeld(slot) && !this.#passesHold(slot, requestId, bytes, start, end)) return;
     if (throttledMs > 0) {
       this.refuse(slot, requestId, ErrorCode.Throttled, isSend, Math.ceil(throttledMs));
     } else if (!this.#logic.canForward(slot)) {

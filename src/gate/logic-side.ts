@@ -8,23 +8,13 @@
 import type { Clock } from '../clock/clock.ts';
 import type { Random } from '../clock/random.ts';
 import type { Logger } from '../log/logger.ts';
-import {
-  Capability,
-  CloseReason,
-  Command,
-  ErrorCode,
-  type MessagePackWriter,
-  PROTOCOL_VERSION,
-  readError,
-  writeConnack,
-  writeError,
-  writeKick,
-} from '../protocol/index.ts';
+import { Capability, CloseReason, Command, ErrorCode, readError, writeError, writeKick } from '../protocol/index.ts';
 import type { TrunkDialer, TrunkDialerOwner } from '../trunk/trunk-dialer.ts';
 import { dispatchToGate, type GateFrameHandler } from '../trunk/trunk-dispatch.ts';
 import { writeClosed, writeForward, writeLogin, writePosition, writeRegister } from '../trunk/trunk-frames.ts';
 import type { TrunkLink } from '../trunk/trunk-link.ts';
 import { type LoginAcceptedFrame, TrunkCommand } from '../trunk/trunk-protocol.ts';
+import { type AnnouncedLimits, writeWelcome } from './announced-limits.ts';
 import { ConnectionFlag, ConnectionState, type ConnectionTable } from './connection-table.ts';
 import type { Connections } from './connections.ts';
 import type { DeliveryWindow } from './delivery-window.ts';
@@ -35,14 +25,6 @@ import type { RequestTracker } from './request-tracker.ts';
 const REGISTER_CHUNK = 2000;
 const RETRY_AFTER_MS = 500;
 const RETRY_SPREAD_MS = 1500;
-
-export interface AnnouncedLimits {
-  readonly heartbeatMs: number;
-  readonly windowMessages: number;
-  readonly windowBytes: number;
-  readonly bodyBytesMax: number;
-  readonly ackTimeoutMs: number;
-}
 
 export class LogicSide implements TrunkDialerOwner, GateFrameHandler {
   /** Set once by the composition: the dialer needs its owner first. */
@@ -161,7 +143,8 @@ export class LogicSide implements TrunkDialerOwner, GateFrameHandler {
     table.generation[slot] = frame.generation;
     table.flags[slot] = ConnectionFlag.Registered | ConnectionFlag.Known | sendOnlyFlag(frame.capabilities);
     this.#window.restart(slot, frame.epoch, frame.startSeq, frame.head);
-    this.#writeConnack(this.#connections.writer, this.#requests.takeOldest(slot), frame);
+    const requestId = this.#requests.takeOldest(slot);
+    writeWelcome(this.#connections.writer, requestId, frame, this.#announced, this.#clock.wallMs());
     this.#connections.send(slot);
     if (frame.resync) this.#window.resync(slot, frame.epoch, frame.floor, frame.head);
   }
@@ -277,25 +260,6 @@ export class LogicSide implements TrunkDialerOwner, GateFrameHandler {
     const epoch = table.epoch[slot] as number;
     writeClosed(link.writer, slot, table.serial[slot] as number, reason, epoch, table.ackedSeq[slot] as number);
     link.touch();
-  }
-
-  #writeConnack(writer: MessagePackWriter, requestId: number, frame: LoginAcceptedFrame): void {
-    const { heartbeatMs, windowMessages, windowBytes, bodyBytesMax, ackTimeoutMs } = this.#announced;
-    writeConnack(writer, requestId, {
-      version: PROTOCOL_VERSION,
-      generation: frame.generation,
-      epoch: frame.epoch,
-      head: frame.head,
-      floor: frame.floor,
-      cursor: frame.cursor,
-      heartbeatMs,
-      windowMessages,
-      windowBytes,
-      bodyBytesMax,
-      ackTimeoutMs,
-      serverTimeMs: this.#clock.wallMs(),
-      ticket: frame.ticket,
-    });
   }
 }
 

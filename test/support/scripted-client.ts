@@ -118,6 +118,14 @@ export class ScriptedClient implements DialHandler {
     );
   }
 
+  /** SENDs that arrive in one piece. */
+  sendMany(count: number, target = 'bob'): void {
+    const body = { target, targetType: 0, clientMsgId: 'c', flags: 0, payload: Buffer.from('hi') };
+    for (let sent = 0; sent < count; sent++) writeSend(this.#writer, this.#nextRequestId++, body);
+    this.stream.write(this.#writer.copy());
+    this.#writer.reset();
+  }
+
   onOpen(): void {}
 
   onBytes(_stream: Stream, bytes: Uint8Array): void {
