@@ -187,7 +187,7 @@ export class NodeTransport implements Transport {
     const socket = new net.Socket(options);
     const stream = new NodeStream(socket, handler);
     socket.on('connect', onConnect);
-    if (!('path' in address)) socket.connect({ host: address.host, port: address.port, noDelay: true });
+    if (!('path' in address)) socket.connect(dialOptions(address));
     else if (unixPathBytes(address.path) > UNIX_PATH_BYTES_MAX) socket.destroy(unixPathError(address.path));
     else socket.connect({ path: address.path });
     return stream;
@@ -218,6 +218,10 @@ function listenOptions(address: Address): net.ListenOptions & { reusePort?: bool
   const { host, port, backlog = BACKLOG_DEFAULT } = address;
   const reusePort = address.reusePort === true && reusePortAvailable();
   return { host, port, backlog, exclusive: reusePort, ...(reusePort ? { reusePort } : {}) };
+}
+
+function dialOptions({ host, port, localAddress }: Exclude<Address, { path: string }>): net.TcpNetConnectOpts {
+  return { host, port, noDelay: true, ...(localAddress === undefined ? {} : { localAddress }) };
 }
 
 function bind(server: net.Server, options: net.ListenOptions): Promise<void> {

@@ -50,7 +50,14 @@ export interface DialHandler extends StreamHandler {
 /** Where to listen or dial. `reusePort`: several processes share the port, where the runtime can. */
 export type Address =
   | { readonly path: string }
-  | { readonly host: string; readonly port: number; readonly reusePort?: boolean; readonly backlog?: number };
+  | {
+      readonly host: string;
+      readonly port: number;
+      readonly reusePort?: boolean;
+      readonly backlog?: number;
+      /** The address of this machine to dial from; the system chooses when left out. */
+      readonly localAddress?: string;
+    };
 
 export interface Listener {
   /** The bound port; 0 for a path. */

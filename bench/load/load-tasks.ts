@@ -1,0 +1,88 @@
+/** What a generator process can be told to do. Every method is called from the bench's main process. */
+import { type Clock, delay } from '../../src/clock/clock.ts';
+import type { DeliveryFaults } from './delivery-check.ts';
+import { LagMeter } from './lag-meter.ts';
+import { LatencyHistogram } from './latency-histogram.ts';
+import { TokenMaker } from './login-token.ts';
+import { MqttPairs } from './mqtt-pairs.ts';
+import { type PairCounts, PairTraffic } from './pair-traffic.ts';
+import type { PairWire, PairWireOptions } from './pair-wire.ts';
+import { RelayPairs } from './relay-pairs.ts';
+import { SluicePairs } from './sluice-pairs.ts';
+
+export interface PairTask extends PairWireOptions {
+  readonly protocol: 'sluice' | 'relay' | 'mqtt';
+  readonly inFlight: number;
+  readonly app: string;
+  readonly secret: string;
+}
+
+/** Totals since the start of the traffic, and what happened since the mark before. */
+export interface PairMark extends PairCounts {
+  readonly broken: string | undefined;
+  readonly cpuMicros: number;
+  readonly lagMaxMs: number;
+  /** Encoded, of the deliveries since the mark before. */
+  readonly latency: string;
+}
+
+const SETTLE_MS_MAX = 10_000;
+const POLL_MS = 20;
+
+export class LoadTasks {
+  readonly #clock: Clock;
+  readonly #lag: LagMeter;
+  #latency: LatencyHistogram | undefined;
+  #traffic: PairTraffic | undefined;
+  #wire: PairWire | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#lag = new LagMeter(clock);
+  }
+
+  async openPairs(task: PairTask): Promise<void> {
+    this.#latency = await LatencyHistogram.create();
+    this.#traffic = new PairTraffic(this.#clock, this.#latency, task.pairs, task.inFlight);
+    this.#wire = this.#pairWire(task, this.#traffic);
+    await this.#wire.open();
+  }
+
+  /** @param perSecond 0: as fast as they go. */
+  async startPairs(perSecond: number): Promise<void> {
+    if (this.#wire !== undefined) this.#traffic?.start(this.#wire, perSecond);
+  }
+
+  async markPairs(): Promise<PairMark> {
+    const { user, system } = process.cpuUsage();
+    const traffic = this.#traffic as PairTraffic;
+    const latency = this.#latency?.encode() ?? '';
+    this.#latency?.reset();
+    const lagMaxMs = this.#lag.maxMs;
+    this.#lag.reset();
+    return { ...traffic.counts, broken: traffic.broken, cpuMicros: user + system, lagMaxMs, latency };
+  }
+
+  /** Stops sending and waits until nothing is under way. */
+  async finishPairs(): Promise<DeliveryFaults> {
+    const traffic = this.#traffic as PairTraffic;
+    traffic.stop();
+    for (let waitedMs = 0; !traffic.settled && traffic.broken === undefined && waitedMs < SETTLE_MS_MAX; ) {
+      await delay(this.#clock, POLL_MS);
+      waitedMs += POLL_MS;
+    }
+    return traffic.faults;
+  }
+
+  async closePairs(): Promise<void> {
+    await this.#wire?.close();
+    this.#latency?.destroy();
+  }
+
+  #pairWire(task: PairTask, events: PairTraffic): PairWire {
+    if (task.protocol === 'relay') return new RelayPairs(this.#clock, task, events);
+    if (task.protocol === 'mqtt') return new MqttPairs(this.#clock, task, events);
+    const { app, secret, host, port } = task;
+    return new SluicePairs(this.#clock, task, { app, host, port, tokens: new TokenMaker(app, secret) }, events);
+  }
+}
