@@ -38,6 +38,19 @@ function exitCodeOf(error: unknown): ExitCode {
   return error.exitCode;
 }
 
+/** Configuration keys are hidden options, which the parser does not suggest. */
+function withSuggestion(problem: string): string {
+  const [, key] = /^unknown option '--([\w.]+)'$/.exec(problem.trim()) ?? [];
+  if (key === undefined) return problem;
+  return (
+    problem.trim() +
+    didYouMean(
+      `--${key}`,
+      OPTION_KEYS.map((known) => `--${known}`),
+    )
+  );
+}
+
 class CliRun {
   readonly program: Command = new Command('sluice');
   exitCode: ExitCode = ExitCode.Done;
@@ -47,7 +60,7 @@ class CliRun {
     program
       .description('Instant messaging for people who run their own.')
       .exitOverride()
-      .configureOutput({ outputError: (text) => writeProblem(text.replace(/^error: /, '')) })
+      .configureOutput({ outputError: (text) => writeProblem(withSuggestion(text.replace(/^error: /, ''))) })
       .option('--config <file>', 'configuration file (default: $SLUICE_CONFIG, or sluice.toml when there is one)')
       .option('--print-config', 'print the configuration in force, with all keys explained, and exit')
       .option('--check-config', 'check the configuration and exit')

@@ -11,8 +11,9 @@ export interface StartMessage {
   /** Absolute. */
   readonly dataDirectory: string;
   readonly trunkPath: string;
-  /** Where to listen: as configured, or, where that is 0, what the first one got. */
+  /** Never 0: all gates share one. */
   readonly gatePort: number;
+  /** As configured, or, where that is 0, what the first api got. */
   readonly apiPort: number;
 }
 

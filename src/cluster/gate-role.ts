@@ -52,7 +52,5 @@ export async function startGate(context: RoleContext): Promise<RunningRole> {
 /** Several listeners accept faster, where each process binds the port itself. */
 function addresses(host: string, port: number): Address[] {
   if (!reusePortAvailable()) return [{ host, port }];
-  // The port has to be known before it can be bound twice.
-  const count = port === 0 ? 1 : LISTENERS_PER_WORKER;
-  return Array.from({ length: count }, () => ({ host, port, reusePort: true }));
+  return Array.from({ length: LISTENERS_PER_WORKER }, () => ({ host, port, reusePort: true }));
 }

@@ -10,13 +10,12 @@ import { type Clock, delay, SystemClock } from '../clock/clock.ts';
 import type { Config } from '../config/config.ts';
 import { createLogger, type RootLogger } from '../log/pino-logger.ts';
 import { Metrics } from '../metrics/metrics.ts';
-import { NodeTransport } from '../net/node-transport.ts';
-import type { AcceptHandler } from '../net/transport.ts';
 import { banner } from './banner.ts';
+import { settleGatePort } from './gate-port.ts';
 import { exitOnFault } from './process-faults.ts';
 import { processTitle } from './process-probe.ts';
 import { type Orphan, RunDirectory } from './run-directory.ts';
-import { listenProblem } from './running-role.ts';
+import { RoleStartError } from './running-role.ts';
 import { spawnChild } from './spawn-child.ts';
 import { Supervisor, SupervisorError } from './supervisor.ts';
 
@@ -43,12 +42,39 @@ export async function runPrimary(config: Config): Promise<number> {
         'stop it, or set data.directory to another folder',
     );
   }
-  const primary = new Primary(config, dataDirectory, run, clock, log);
-  const code = await primary.run();
+  const code = await runAlone(config, dataDirectory, run, clock, log);
   run.removePid('primary', process.pid);
   log.flush();
   await lock.release();
   return code;
+}
+
+/** Nobody else is at work on this data directory, except for the gates of a killed primary. */
+async function runAlone(
+  config: Config,
+  dataDirectory: string,
+  run: RunDirectory,
+  clock: Clock,
+  log: RootLogger,
+): Promise<number> {
+  try {
+    const orphans = await settleOrphans(run, clock);
+    const gatePort = await settleGatePort(config, orphans.length > 0);
+    return await new Primary({ config, dataDirectory, run, clock, log, orphans, gatePort }).run();
+  } catch (error) {
+    if (error instanceof RoleStartError) return refuse(error.message);
+    throw error;
+  }
+}
+
+/** Waits for the logic of a killed primary, which ends within a second; answers the gates, which go on. */
+async function settleOrphans(run: RunDirectory, clock: Clock): Promise<Orphan[]> {
+  for (let waitedMs = 0; waitedMs < ORPHAN_WAIT_MS; waitedMs += ORPHAN_POLL_MS) {
+    const orphans = run.orphans();
+    if (orphans.every((orphan) => orphan.role === 'gate')) return orphans;
+    await delay(clock, ORPHAN_POLL_MS);
+  }
+  return run.orphans().filter((orphan) => orphan.role === 'gate');
 }
 
 function refuse(problem: string): number {
@@ -56,23 +82,26 @@ function refuse(problem: string): number {
   return 1;
 }
 
+interface PrimaryParts {
+  readonly config: Config;
+  readonly dataDirectory: string;
+  readonly run: RunDirectory;
+  readonly clock: Clock;
+  readonly log: RootLogger;
+  readonly orphans: readonly Orphan[];
+  readonly gatePort: number;
+}
+
 class Primary {
-  readonly #config: Config;
-  readonly #dataDirectory: string;
-  readonly #run: RunDirectory;
-  readonly #clock: Clock;
-  readonly #log: RootLogger;
+  readonly #parts: PrimaryParts;
   readonly #supervisor: Supervisor;
   readonly #gates: number;
   #finish: (code: number) => void = () => {};
   #signals = 0;
 
-  constructor(config: Config, dataDirectory: string, run: RunDirectory, clock: Clock, log: RootLogger) {
-    this.#config = config;
-    this.#dataDirectory = dataDirectory;
-    this.#run = run;
-    this.#clock = clock;
-    this.#log = log;
+  constructor(parts: PrimaryParts) {
+    const { config, dataDirectory, run, clock, log, gatePort } = parts;
+    this.#parts = parts;
     this.#gates = config.gate.workers || availableParallelism();
     const metrics = new Metrics();
     this.#supervisor = new Supervisor({
@@ -84,7 +113,7 @@ class Primary {
         config,
         dataDirectory,
         trunkPath: config.trunk.path === '' ? run.trunkPath() : resolve(config.trunk.path),
-        gatePort: config.gate.port,
+        gatePort,
         apiPort: config.api.port,
       },
       stopGraceMs: {
@@ -114,11 +143,8 @@ class Primary {
     });
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => this.#signalled(signal));
     try {
-      const orphans = await this.#settleOrphans();
-      const taken = await this.#portProblem(orphans);
-      if (taken !== undefined) return refuse(taken);
       await this.#supervisor.start();
-      this.#started(orphans);
+      this.#started();
     } catch (error) {
       if (!(error instanceof SupervisorError)) throw error;
       if (this.#signals === 0) {
@@ -129,12 +155,13 @@ class Primary {
     return finished;
   }
 
-  #started(orphans: readonly Orphan[]): void {
-    const { gatePort, apiPort } = this.#supervisor;
-    this.#run.writePid('primary', process.pid);
-    const facts = { config: this.#config, gatePort, apiPort, gates: this.#gates, dataDirectory: this.#dataDirectory };
-    process.stdout.write(banner(facts));
-    for (const orphan of orphans) process.kill(orphan.pid, 'SIGTERM');
+  #started(): void {
+    const { config, dataDirectory, run, orphans, gatePort } = this.#parts;
+    run.writePid('primary', process.pid);
+    process.stdout.write(
+      banner({ config, gatePort, apiPort: this.#supervisor.apiPort, gates: this.#gates, dataDirectory }),
+    );
+    for (const orphan of orphans) endOrphan(orphan);
   }
 
   #signalled(signal: string): void {
@@ -143,7 +170,7 @@ class Primary {
       this.#supervisor.kill();
       process.exit(1);
     }
-    this.#log.info({ signal }, 'stopping');
+    this.#parts.log.info({ signal }, 'stopping');
     void this.#stop(0);
   }
 
@@ -151,33 +178,13 @@ class Primary {
     await this.#supervisor.stop();
     this.#finish(code);
   }
+}
 
-  /** Waits for the logic of a killed primary, which ends within a second; answers the gates, which go on. */
-  async #settleOrphans(): Promise<Orphan[]> {
-    for (let waitedMs = 0; waitedMs < ORPHAN_WAIT_MS; waitedMs += ORPHAN_POLL_MS) {
-      const orphans = this.#run.orphans();
-      if (orphans.every((orphan) => orphan.role === 'gate')) return orphans;
-      await delay(this.#clock, ORPHAN_POLL_MS);
-    }
-    return this.#run.orphans().filter((orphan) => orphan.role === 'gate');
-  }
-
-  /** Workers that bind one port several times would share it with a stranger who does the same: ask for it alone first. */
-  async #portProblem(orphans: readonly Orphan[]): Promise<string | undefined> {
-    const { host, port } = this.#config.gate;
-    if (port === 0 || orphans.length > 0) return undefined;
-    const ignore: AcceptHandler = {
-      onAccepted: (stream) => stream.destroy(),
-      onBytes: () => {},
-      onDrain: () => {},
-      onClosed: () => {},
-    };
-    try {
-      const listener = await new NodeTransport().listen({ host, port }, ignore);
-      await listener.close();
-      return undefined;
-    } catch (error) {
-      return listenProblem(error, host, port, 'gate') ?? String(error);
-    }
+/** Lets a gate that outlived its primary say goodbye to its clients. */
+function endOrphan(orphan: Orphan): void {
+  try {
+    process.kill(orphan.pid, 'SIGTERM');
+  } catch {
+    // It has ended by itself meanwhile.
   }
 }

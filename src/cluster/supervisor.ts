@@ -19,7 +19,7 @@ export interface SupervisorOptions {
   readonly log: Logger;
   readonly spawn: SpawnChild;
   readonly gates: number;
-  /** What every child is told at its start. A port of 0 is replaced by what the first one got. */
+  /** What every child is told at its start. An api port of 0 is replaced by what the first api got. */
   readonly start: Omit<StartMessage, 'type'>;
   /** How long a role may take to stop before it is killed. */
   readonly stopGraceMs: Readonly<Record<ChildRole, number>>;
@@ -50,7 +50,6 @@ export class Supervisor implements ChildOwner {
   readonly #logic: SupervisedChild;
   readonly #api: SupervisedChild;
   readonly #gates: SupervisedChild[];
-  #gatePort: number;
   #apiPort: number;
   #phase: Phase = Phase.Starting;
   #stopped: Promise<void> | undefined;
@@ -62,15 +61,10 @@ export class Supervisor implements ChildOwner {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#relay = new MetricsRelay(options.clock);
-    this.#gatePort = options.start.gatePort;
     this.#apiPort = options.start.apiPort;
     this.#logic = this.#child({ role: 'logic', index: 1 });
     this.#api = this.#child({ role: 'api', index: 1 });
     this.#gates = Array.from({ length: options.gates }, (_, i) => this.#child({ role: 'gate', index: i + 1 }));
-  }
-
-  get gatePort(): number {
-    return this.#gatePort;
   }
 
   get apiPort(): number {
@@ -86,9 +80,7 @@ export class Supervisor implements ChildOwner {
     this.#lastTickMs = this.#options.clock.monotonicMs();
     this.#tick();
     await this.#startAll([this.#logic, this.#api]);
-    // The first gate finds out which port it is.
-    if (this.#gatePort === 0) await this.#startAll(this.#gates.slice(0, 1));
-    await this.#startAll(this.#gates.filter((gate) => gate.state === ChildState.Idle));
+    await this.#startAll(this.#gates);
     this.#phase = Phase.Running;
   }
 
@@ -105,7 +97,7 @@ export class Supervisor implements ChildOwner {
 
   onFirstWord(child: SupervisedChild): void {
     const { start } = this.#options;
-    child.send({ ...start, type: 'start', gatePort: this.#gatePort, apiPort: this.#apiPort });
+    child.send({ ...start, type: 'start', apiPort: this.#apiPort });
     child.send(this.#status());
   }
 
@@ -176,7 +168,6 @@ export class Supervisor implements ChildOwner {
   }
 
   #becameReady(child: SupervisedChild, port: number): void {
-    if (child.spec.role === 'gate') this.#gatePort = port;
     if (child.spec.role === 'api') this.#apiPort = port;
     this.#options.log.debug({ child: child.name, pid: child.pid }, 'a process is ready');
     this.#announce();
