@@ -64,7 +64,7 @@ test('while no logic is there requests are refused RETRY_LATER, PING is answered
 
 test('a new logic gets every session again with its identity, generation and place', async () => {
   const world = await GateWorld.start();
-  world.logic.accepting = { generation: 5, head: 10, startSeq: 10 };
+  world.logic.accepting = { generation: 5, head: 10, startSeq: 10, loggedInAtS: 1_700_000_123 };
   const alice = world.login('alice');
   world.logic.push(alice.session, 11);
   world.settle();
@@ -85,6 +85,7 @@ test('a new logic gets every session again with its identity, generation and pla
         capabilities: 0,
         epoch: EPOCH,
         ackedSeq: 11,
+        loggedInAtS: 1_700_000_123,
       },
     ],
   );

@@ -167,7 +167,8 @@ export const GATE_OPTIONS = {
     min: 1,
     max: 1000,
     unit: 'per second',
-    description: 'Heartbeats one connection may send, averaged over ten seconds.',
+    description:
+      'PINGs one connection may send, averaged over ten seconds; beyond it the connection ends PROTOCOL_ERROR.',
     protects: 'T15: small requests that cost answers.',
   },
   'gate.protocolErrorsMax': {
@@ -175,7 +176,7 @@ export const GATE_OPTIONS = {
     default: 3,
     min: 1,
     max: 100,
-    description: 'Refused frames after which a connection is closed.',
+    description: 'Requests refused BAD_REQUEST or UNKNOWN_COMMAND with which a connection ends PROTOCOL_ERROR.',
     protects: 'T15: small requests that cost answers.',
   },
 } as const;

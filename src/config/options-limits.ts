@@ -63,7 +63,7 @@ export const LIMIT_OPTIONS = {
     max: 16_000_000,
     zero: 'no limit',
     unit: 'connections',
-    description: 'Connections one IPv4 address, or one IPv6 /64, may hold on a gate worker.',
+    description: 'Connections one IPv4 address, or one IPv6 /64, may hold on a gate worker; more are RATE_LIMITED.',
     protects: 'T9: one machine that takes all places.',
   },
   'limits.addressConnectsPerSecondMax': {
@@ -74,7 +74,8 @@ export const LIMIT_OPTIONS = {
     max: 1_000_000,
     zero: 'no limit',
     unit: 'per second',
-    description: 'New connections from one IPv4 address, or one IPv6 /64, on a gate worker.',
+    description:
+      'New connections from one IPv4 address, or one IPv6 /64, on a gate worker, and as many at once; more are RATE_LIMITED.',
     protects: 'T9: one machine that keeps the gate busy accepting.',
   },
   'limits.addressExempt': {
@@ -90,7 +91,8 @@ export const LIMIT_OPTIONS = {
     max: 1_000_000,
     zero: 'no limit',
     unit: 'per second',
-    description: 'Connections a gate worker accepts; derive it from the measured login capacity.',
+    description:
+      'Connections a gate worker accepts, more are refused BUSY; derive it from the measured login capacity.',
     protects: 'T9: a reconnect storm that starves the clients already served.',
   },
   'limits.acceptsBurst': {
@@ -109,7 +111,7 @@ export const LIMIT_OPTIONS = {
     max: 1_000_000,
     zero: 'never',
     unit: 'connections',
-    description: 'Connections before login from which a gate worker drops new ones at random.',
+    description: 'Connections before login from which a gate worker refuses new ones BUSY at random.',
     protects: 'T9: strangers that crowd out returning clients.',
   },
   'limits.preLoginDropPercent': {
@@ -118,7 +120,7 @@ export const LIMIT_OPTIONS = {
     min: 1,
     max: 100,
     unit: 'percent',
-    description: 'Share of new connections dropped there; it grows to 100 at the maximum.',
+    description: 'Share of new connections refused there; it grows to 100 at limits.preLoginMax.',
   },
   'limits.preLoginMax': {
     kind: 'integer',
@@ -128,7 +130,7 @@ export const LIMIT_OPTIONS = {
     max: 1_000_000,
     zero: 'no limit',
     unit: 'connections',
-    description: 'Connections before login at which every new one is dropped.',
+    description: 'Connections before login at which every new one is refused BUSY.',
     protects: 'T9: strangers that crowd out returning clients.',
   },
   'limits.userLoginsPerMinuteMax': {
@@ -159,7 +161,7 @@ export const LIMIT_OPTIONS = {
     max: 1_000_000,
     zero: 'no limit',
     unit: 'per second',
-    description: 'Messages one connection may send; beyond it the gate reads more slowly.',
+    description: 'Messages one connection may send; beyond it the gate stops reading, a second at most at a time.',
     protects: 'T17: one client that uses what belongs to all.',
   },
   'limits.messagesBurst': {
@@ -178,7 +180,8 @@ export const LIMIT_OPTIONS = {
     max: 1_073_741_824,
     zero: 'no limit',
     unit: 'bytes per second',
-    description: 'Bytes one connection may send; beyond it the gate reads more slowly.',
+    description:
+      'Bytes of messages one connection may send, and as many at once; beyond it the gate stops reading, a second at most at a time.',
     protects: 'T17: one client that uses what belongs to all.',
   },
   'limits.throttledAfterMs': {
@@ -187,6 +190,7 @@ export const LIMIT_OPTIONS = {
     min: 1000,
     max: 600_000,
     unit: 'ms',
-    description: 'How long a connection may stay above its rate before it is told THROTTLED.',
+    description:
+      'How long a connection may stay above its rate before its messages are refused THROTTLED, until half of its burst is free again.',
   },
 } as const;

@@ -5,68 +5,33 @@
  *                                                            └─► LogicSide ─► trunk
  *   trunk ─► LogicSide ─► DeliveryWindow ─► Connections ─► Outbox ─► one write per connection and tick
  *
+ * Cost: 3.2 µs CPU per acknowledged message (SEND in, SENDACK and MESSAGE out, ACK in, 100 bytes of payload, 200 busy
+ * clients, Node 20.20), 0.9 of it in the kernel; more than half goes into the calls that write to sockets
+ * (`bench/gate-hot-path.ts`).
+ *
  * It knows nothing of storage, users' rights or message contents, and is not restarted when those change. All its state
  * can be rebuilt: from its clients (they reconnect) and for its logic (it registers the sessions again).
  */
 import type { Clock } from '../clock/clock.ts';
-import type { Random } from '../clock/random.ts';
-import type { Logger } from '../log/logger.ts';
 import { Outbox } from '../net/outbox.ts';
-import type { AcceptHandler, Address, Listener, Stream, Transport } from '../net/transport.ts';
+import type { AcceptHandler, Listener, Stream } from '../net/transport.ts';
 import { CloseReason, FrameReader, writeGoaway } from '../protocol/index.ts';
 import { TrunkDialer } from '../trunk/trunk-dialer.ts';
-import type { TrunkTimes } from '../trunk/trunk-link.ts';
 import { TimingWheel } from '../wheel/timing-wheel.ts';
-import { Admission, type AdmissionLimits } from './admission.ts';
-import type { AnnouncedLimits } from './announced-limits.ts';
-import { ClientCommands, type CommandLimits } from './client-commands.ts';
+import { Admission } from './admission.ts';
+import { ClientCommands } from './client-commands.ts';
 import { ConnectionState, ConnectionTable } from './connection-table.ts';
-import { type ConnectionLimits, Connections } from './connections.ts';
-import { type DeadlineLimits, Deadlines, TICK_MS } from './deadlines.ts';
-import { DeliveryWindow, type WindowLimits } from './delivery-window.ts';
+import { Connections } from './connections.ts';
+import { Deadlines, TICK_MS } from './deadlines.ts';
+import { DeliveryWindow } from './delivery-window.ts';
 import { GateCounters } from './gate-counters.ts';
+import type { GateOptions } from './gate-options.ts';
 import { LogicSide } from './logic-side.ts';
-import { MessageRate, type MessageRateLimits } from './message-rate.ts';
-import { type ProtocolErrorLimits, ProtocolErrors } from './protocol-errors.ts';
+import { MessageRate } from './message-rate.ts';
+import { ProtocolErrors } from './protocol-errors.ts';
 import { ReadPauses } from './read-pauses.ts';
 import { Refusals } from './refusals.ts';
 import { RequestTracker } from './request-tracker.ts';
-
-/** Named like the keys of the sections `gate` and `limits` of the configuration. */
-export interface GateLimits
-  extends CommandLimits,
-    ConnectionLimits,
-    DeadlineLimits,
-    WindowLimits,
-    AnnouncedLimits,
-    ProtocolErrorLimits,
-    AdmissionLimits,
-    MessageRateLimits {
-  readonly connectionsMax: number;
-  /** Requests of one client that wait for their answer. */
-  readonly sendsInFlightMax: number;
-  /** Time over which a stopping gate closes its connections. */
-  readonly shutdownMs: number;
-}
-
-export interface GateOptions {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly transport: Transport;
-  readonly log: Logger;
-  /** For people: "gate 1". */
-  readonly name: string;
-  /** Random, new at every start. */
-  readonly bootId: string;
-  /** Where clients dial; several listeners on one shared port accept faster. */
-  readonly listen: readonly Address[];
-  /** Where the logic listens. */
-  readonly trunk: Address;
-  readonly trunkTimes: TrunkTimes;
-  readonly limits: GateLimits;
-  /** Whether the logic needs the addresses of clients (per-address limits). */
-  readonly tellAddress: boolean;
-}
 
 /** Connections closed per step while stopping. */
 const STOP_STEP_MS = 50;

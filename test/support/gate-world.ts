@@ -1,5 +1,6 @@
 /** One gate, one scripted logic and any number of scripted clients, on one manual clock and one network in memory. */
-import { Gate, type GateLimits } from '../../src/gate/gate.ts';
+import { Gate } from '../../src/gate/gate.ts';
+import type { GateLimits } from '../../src/gate/gate-options.ts';
 import type { Address } from '../../src/net/transport.ts';
 import { ManualClock } from './manual-clock.ts';
 import { MemoryTransport } from './memory-transport.ts';
