@@ -31,6 +31,7 @@ test('S-LOGIN: CONNACK repeats the requestId of CONNECT and announces the limits
     ackTimeoutMs: 1234,
     serverTimeMs: world.clock.wallMs(),
     ticket: 'tkt',
+    sessionExpiresAtMs: 0,
   });
   assert.equal(world.gate.counters.logins, 1);
   assert.equal(world.gate.preLoginConnections, 0);

@@ -78,6 +78,8 @@ test('device rows are kept per user and their places are used again', () => {
     generation: (2 ** 40) as Generation,
     issuedAtMs: 1,
     lastUsedMs: 2,
+    sessionExpiresAtS: 3,
+    tickets: new Uint8Array(id === 'a' ? 49 : 0).fill(7),
   });
   let first = 0;
   for (let round = 0; round < 1000; round++) first = pool.replace(first, [row('a', round), row('b', 1)]);

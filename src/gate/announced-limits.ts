@@ -32,5 +32,6 @@ export function writeWelcome(
     ackTimeoutMs,
     serverTimeMs,
     ticket: frame.ticket,
+    sessionExpiresAtMs: frame.sessionExpiresAtMs,
   });
 }

@@ -9,7 +9,7 @@
  *   by user         hash(app, uid) ──▶ bucket ──▶ slot ⇄ slot ⇄ slot      a doubly linked chain per bucket
  *   in order        forEach(visit, from, budget): ascending slots, in portions, for paced closes and re-registration
  *
- * Cost: 71 bytes of columns a slot (state, flags, protocolErrors 1 each, serial, epoch 4 each, five doubles 40, user
+ * Cost: 75 bytes of columns a slot (state, flags, protocolErrors 1 each, serial, epoch, loggedInAtS 4 each, five doubles 40, user
  * chain and hash 12, bucket 4, free list 4), 16 for the two references, and one identity string per logged-in connection
  * (its four parts + 19 bytes). `acquire`, `release`, `transition` and
  * `identify` are O(1); no look-up by user builds a string.
@@ -84,6 +84,8 @@ export class ConnectionTable {
   /** Counts the uses of a slot; from 1. */
   serial: Uint32Array = new Uint32Array(0);
   epoch: Uint32Array = new Uint32Array(0);
+  /** Unix seconds; 0 before the login. */
+  loggedInAtS: Uint32Array = new Uint32Array(0);
   lastSeenMs: Float64Array = new Float64Array(0);
   generation: Float64Array = new Float64Array(0);
   headSeq: Float64Array = new Float64Array(0);
@@ -209,6 +211,7 @@ export class ConnectionTable {
     this.flags[slot] = 0;
     this.protocolErrors[slot] = 0;
     this.epoch[slot] = 0;
+    this.loggedInAtS[slot] = 0;
     this.lastSeenMs[slot] = 0;
     this.generation[slot] = 0;
     this.headSeq[slot] = 0;
@@ -260,6 +263,7 @@ export class ConnectionTable {
     this.protocolErrors = copied(this.protocolErrors, new Uint8Array(capacity));
     this.serial = copied(this.serial, new Uint32Array(capacity));
     this.epoch = copied(this.epoch, new Uint32Array(capacity));
+    this.loggedInAtS = copied(this.loggedInAtS, new Uint32Array(capacity));
     this.lastSeenMs = copied(this.lastSeenMs, new Float64Array(capacity));
     this.generation = copied(this.generation, new Float64Array(capacity));
     this.headSeq = copied(this.headSeq, new Float64Array(capacity));

@@ -141,6 +141,7 @@ export class LogicSide implements TrunkDialerOwner, GateFrameHandler {
     this.#connections.loggedIn(slot);
     table.identify(slot, frame.app, frame.uid, frame.deviceType, frame.deviceId);
     table.generation[slot] = frame.generation;
+    table.loggedInAtS[slot] = frame.loggedInAtS;
     table.flags[slot] = ConnectionFlag.Registered | ConnectionFlag.Known | sendOnlyFlag(frame.capabilities);
     this.#window.restart(slot, frame.epoch, frame.startSeq, frame.head);
     const requestId = this.#requests.takeOldest(slot);
@@ -249,6 +250,7 @@ export class LogicSide implements TrunkDialerOwner, GateFrameHandler {
       capabilities: (flags & ConnectionFlag.SendOnly) !== 0 ? Capability.SendOnly : 0,
       epoch: table.epoch[slot] as number,
       ackedSeq: table.ackedSeq[slot] as number,
+      loggedInAtS: table.loggedInAtS[slot] as number,
     });
   }
 

@@ -11,6 +11,10 @@ import type { CredentialVerifier } from './authentication/credential.ts';
 export interface LogicLimits {
   readonly loginConcurrency: number;
   readonly loginQueueMs: number;
+  /** 0: no tickets. */
+  readonly ticketLifetimeMs: number;
+  /** How long a session lives on one credential; 0 for ever. */
+  readonly sessionMaxAgeMs: number;
   readonly cursorFlushMs: number;
   readonly syncPageMessages: number;
   readonly syncPageBytes: number;

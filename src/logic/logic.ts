@@ -30,6 +30,7 @@ import { LogicCounters } from './logic-counters.ts';
 import type { LogicOptions } from './logic-options.ts';
 import { Login } from './login.ts';
 import { PushApi } from './push-api.ts';
+import { type Reauthenticate, Reauthentication } from './reauthentication.ts';
 import { Registration } from './registration.ts';
 import { ErrorReplies } from './replies.ts';
 import { Send } from './send.ts';
@@ -51,6 +52,7 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
   readonly #login: Login;
   readonly #send: Send;
   readonly #sync: Sync;
+  readonly #reauthentication: Reauthentication;
   readonly #registration: Registration;
   readonly #pushApi: PushApi;
   #delivery: Delivery | undefined;
@@ -67,7 +69,7 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
     this.errors = new ErrorReplies(random, counters);
     const { errors } = this;
     const cursors = new Cursors(store, clock, limits.cursorFlushMs, counters);
-    const lifecycle = new SessionLifecycle(sessions, cursors, holds, counters);
+    const lifecycle = new SessionLifecycle(sessions, cursors, holds, counters, clock, limits.sessionMaxAgeMs);
     this.#cursors = cursors;
     this.#lifecycle = lifecycle;
     this.#login = new Login(options, apps, lifecycle, cursors, counters);
@@ -77,7 +79,11 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
     this.#send = send;
     this.#sync = sync;
     this.#pushApi = new PushApi(store, (app) => apps.has(app), counters);
-    this.commands.set(Command.Send, send.handle).set(Command.Sync, sync.handle);
+    this.#reauthentication = new Reauthentication(options, lifecycle, errors);
+    this.commands
+      .set(Command.Send, send.handle)
+      .set(Command.Sync, sync.handle)
+      .set(Command.Reauth, this.#reauthentication.handle);
   }
 
   /** Opens the store, then listens for gates. Rejects with what the operator must know. */
@@ -102,7 +108,9 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
     if (this.#state === LogicState.Running) this.#state = LogicState.Stopping;
     this.#login.stop();
     this.#sync.stop();
+    this.#reauthentication.stop();
     this.#registration.stop();
+    this.#lifecycle.stop();
     this.#cursors.flush();
     await this.#options.store.close();
     await this.#server?.stop();
@@ -157,7 +165,10 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
     this.counters.commandsIn[command]!++;
     const handler = this.commands.get(command);
     if (handler === undefined) this.errors.write(session, requestId, ErrorCode.UnknownCommand);
-    else handler(session, requestId, bytes, start, end);
+    else if (command !== Command.Send && !this.#registration.isConfirmed(session)) {
+      // SEND refuses by itself: what follows it must be held.
+      this.errors.write(session, requestId, ErrorCode.Busy);
+    } else handler(session, requestId, bytes, start, end);
   }
 
   onCursor(link: TrunkLink, slot: number, serial: number, epoch: number, seq: number): void {
@@ -196,6 +207,8 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
     for (const operation of batch) {
       if (operation.type === OperationType.Append) this.#delivery?.committed(operation);
       else if (operation.type === OperationType.Login) this.#login.committed(operation);
+      else if (operation.type === OperationType.Reauthenticate)
+        this.#reauthentication.committed(operation as Committed<Reauthenticate>);
     }
   }
 
@@ -204,6 +217,8 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
     else if (operation instanceof PushAppend) this.#pushApi.refused(operation, reason);
     else if (operation.type === OperationType.Login) this.#login.refused(operation, reason);
     else if (operation.type === OperationType.Cursor) this.#cursors.refused(operation);
+    else if (operation.type === OperationType.Reauthenticate)
+      this.#reauthentication.refused(operation as Reauthenticate, reason);
   }
 
   /** Nothing is acknowledged any more. Ending the links lets the gates answer that the outcome is unknown. */

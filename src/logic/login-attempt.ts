@@ -9,6 +9,7 @@ import {
   type SessionPolicy,
 } from '../store/store.ts';
 import type { TrunkLink } from '../trunk/trunk-link.ts';
+import type { Ticket } from './authentication/ticket.ts';
 
 /** One CONNECT from its arrival to its answer. */
 export class LoginAttempt {
@@ -31,7 +32,20 @@ export class LoginAttempt {
   }
 }
 
-/** A verified login on its way through the store. */
+/** What the credential and the app decide about a login. */
+export interface LoginTerms {
+  /** 0 for a ticket: only the store knows. */
+  readonly issuedAtMs: number;
+  /** Key of the presented ticket. */
+  readonly ticket: Uint8Array | undefined;
+  readonly nextTicket: Ticket | undefined;
+  readonly ticketLifetimeMs: number;
+  readonly sessionExpiresAtS: number;
+  readonly policy: SessionPolicy;
+  readonly newDeviceStart: NewDeviceStart;
+}
+
+/** A verified login, or one whose ticket the store verifies, on its way through the store. */
 export class LoginCommit implements LoginOperation {
   readonly type: typeof OperationType.Login = OperationType.Login;
   readonly app: AppId;
@@ -40,10 +54,16 @@ export class LoginCommit implements LoginOperation {
   readonly deviceId: DeviceId;
   readonly intent: LoginIntent;
   readonly lastGeneration: Generation;
-  readonly issuedAtMs: number;
+  issuedAtMs: number;
+  readonly ticket: Uint8Array | undefined;
+  readonly nextTicket: Uint8Array | undefined;
+  readonly ticketLifetimeMs: number;
+  readonly sessionExpiresAtS: number;
   readonly policy: SessionPolicy;
   readonly newDeviceStart: NewDeviceStart;
   readonly context: LoginAttempt;
+  /** For CONNACK; '' for none. */
+  readonly ticketText: string;
 
   status: LoginStatus = LoginStatus.Revoked;
   generation: Generation = 0 as Generation;
@@ -53,7 +73,7 @@ export class LoginCommit implements LoginOperation {
   floor: Seq = 0 as Seq;
   cursor: Seq = 0 as Seq;
 
-  constructor(attempt: LoginAttempt, issuedAtMs: number, policy: SessionPolicy, newDeviceStart: NewDeviceStart) {
+  constructor(attempt: LoginAttempt, terms: LoginTerms) {
     const { connect } = attempt;
     this.app = connect.app as AppId;
     this.uid = connect.uid as Uid;
@@ -61,10 +81,15 @@ export class LoginCommit implements LoginOperation {
     this.deviceId = connect.deviceId as DeviceId;
     this.intent = connect.intent as LoginIntent;
     this.lastGeneration = connect.lastGeneration as Generation;
-    this.issuedAtMs = issuedAtMs;
-    this.policy = policy;
-    this.newDeviceStart = newDeviceStart;
+    this.issuedAtMs = terms.issuedAtMs;
+    this.ticket = terms.ticket;
+    this.nextTicket = terms.nextTicket?.key;
+    this.ticketLifetimeMs = terms.ticketLifetimeMs;
+    this.sessionExpiresAtS = terms.sessionExpiresAtS;
+    this.policy = terms.policy;
+    this.newDeviceStart = terms.newDeviceStart;
     this.context = attempt;
+    this.ticketText = terms.nextTicket?.text ?? '';
   }
 }
 

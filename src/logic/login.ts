@@ -5,6 +5,8 @@
  *                                │ too full, too long: BUSY      │             └─► older sessions end
  *                                                                └ revoked, replaced: refused
  *
+ * A token is verified here, a ticket by the store, within the commit that decides the login.
+ *
  * The order of commits decides between racing logins: each is handled in commit order, and whoever it displaces ends
  * then and there. A login is admitted until its answer, so that a storm of them costs the store a bounded share of each
  * commit. A login whose connection is gone by then still counts (it is committed), but opens no session.
@@ -14,24 +16,38 @@ import {
   CloseReason,
   type ConnectBody,
   CREDENTIAL_BYTES_MAX,
+  CredentialType,
   MessagePackReader,
   PROTOCOL_VERSION,
   readConnect,
 } from '../protocol/index.ts';
-import { type Committed, type LoginOperation, LoginStatus, RefusalReason, type UserState } from '../store/store.ts';
+import { type Committed, type LoginOperation, LoginStatus, RefusalReason } from '../store/store.ts';
 import { writeLoginAccepted, writeLoginRefused } from '../trunk/trunk-frames.ts';
 import type { TrunkLink } from '../trunk/trunk-link.ts';
 import { AdmissionQueue } from './admission-queue.ts';
+import { newTicket, ticketKey } from './authentication/ticket.ts';
 import type { Cursors } from './cursors.ts';
 import type { LogicCounters } from './logic-counters.ts';
 import { type LogicApp, type LogicOptions, newDeviceStartOf, policyOf } from './logic-options.ts';
-import { isIntent, LoginAttempt, LoginCommit, startOf } from './login-attempt.ts';
+import { isIntent, LoginAttempt, LoginCommit, type LoginTerms, startOf } from './login-attempt.ts';
 import { PendingLogins } from './pending-logins.ts';
 import { loginRetryMs } from './retry-delay.ts';
 import type { SessionLifecycle } from './session-lifecycle.ts';
 
 /** Logins that may wait for their turn; at 8,000 a second that is what two seconds can serve. */
 const LOGINS_WAITING_MAX = 16_384;
+
+/** What a refusal of the store is called on the wire. A ticket that was used too often is a revoked one to its owner. */
+const REFUSALS: Readonly<Record<Exclude<LoginStatus, typeof LoginStatus.Current>, CloseReason>> = {
+  [LoginStatus.Replaced]: CloseReason.Replaced,
+  [LoginStatus.Revoked]: CloseReason.CredentialRevoked,
+  [LoginStatus.TicketUnknown]: CloseReason.CredentialInvalid,
+  [LoginStatus.TicketExpired]: CloseReason.CredentialExpired,
+  [LoginStatus.TicketReused]: CloseReason.CredentialRevoked,
+};
+
+type AcceptedLogin = Pick<LoginCommit, 'ticketText' | 'sessionExpiresAtS'> &
+  Readonly<Record<'generation' | 'epoch' | 'head' | 'floor' | 'cursor', number>>;
 
 export class Login {
   readonly #options: LogicOptions;
@@ -97,13 +113,14 @@ export class Login {
 
   committed(operation: Committed<LoginOperation>): void {
     const attempt = operation.context as LoginAttempt;
-    if (operation.status === LoginStatus.Current) {
-      const { app, uid, deviceId, deviceType, generation, displaced } = operation;
+    const { app, uid, status, displaced } = operation;
+    if (status === LoginStatus.Current) {
+      const { deviceId, deviceType, generation } = operation;
       this.#lifecycle.makeCurrent(app, uid, deviceId, deviceType, generation, displaced);
-      if (!attempt.abandoned) this.#accept(attempt, operation.generation, operation, operation.cursor);
+      if (!attempt.abandoned) this.#accept(attempt, operation as Committed<LoginCommit>);
     } else {
-      const replaced = operation.status === LoginStatus.Replaced;
-      this.#refuse(attempt, replaced ? CloseReason.Replaced : CloseReason.CredentialRevoked);
+      if (displaced.length > 0) this.#lifecycle.endGenerations(app, uid, displaced, CloseReason.CredentialRevoked);
+      this.#refuse(attempt, REFUSALS[status]);
     }
     this.#finish(attempt);
   }
@@ -129,39 +146,61 @@ export class Login {
   /** A close reason to refuse with, Normal when the attempt is done, undefined while the store has it. */
   async #decide(attempt: LoginAttempt): Promise<CloseReason | undefined> {
     const { app, uid, deviceId, credentialType, credential } = attempt.connect;
-    const verified = await this.#options.verifier.verify({ app, uid, deviceId, credentialType, credential });
-    if (typeof verified === 'number') return verified;
+    let issuedAtMs = 0;
+    let ticket: Uint8Array | undefined;
+    if (credentialType === CredentialType.Ticket) {
+      ticket = ticketKey(credential);
+      if (ticket === undefined || attempt.sendOnly) return CloseReason.CredentialInvalid;
+    } else {
+      const verified = await this.#options.verifier.verify({ app, uid, deviceId, credentialType, credential });
+      if (typeof verified === 'number') return verified;
+      issuedAtMs = verified.issuedAtMs;
+    }
     const known = this.#apps.get(app);
     if (known === undefined) return CloseReason.CredentialInvalid;
     if (attempt.abandoned) return CloseReason.Normal;
-    if (attempt.sendOnly) return this.#acceptSender(attempt);
-    const { store } = this.#options;
-    store.submit(new LoginCommit(attempt, verified.issuedAtMs, policyOf(known), newDeviceStartOf(known)));
+    if (attempt.sendOnly) return this.#acceptSender(attempt, issuedAtMs);
+    this.#options.store.submit(new LoginCommit(attempt, this.#terms(known, issuedAtMs, ticket)));
     return undefined;
   }
 
+  #terms(app: LogicApp, issuedAtMs: number, ticket: Uint8Array | undefined): LoginTerms {
+    const { random, limits } = this.#options;
+    const { ticketLifetimeMs } = limits;
+    return {
+      issuedAtMs,
+      ticket,
+      nextTicket: ticketLifetimeMs > 0 ? newTicket(random, ticket) : undefined,
+      ticketLifetimeMs,
+      sessionExpiresAtS: this.#lifecycle.newExpiryS(),
+      policy: policyOf(app),
+      newDeviceStart: newDeviceStartOf(app),
+    };
+  }
+
   /** A session that only sends takes no part in the session policy: nothing is committed for it. */
-  async #acceptSender(attempt: LoginAttempt): Promise<CloseReason> {
+  async #acceptSender(attempt: LoginAttempt, issuedAtMs: number): Promise<CloseReason> {
     const { app, uid } = attempt.connect;
     const state = await this.#options.store.readUser(app as AppId, uid as Uid);
-    if (!attempt.abandoned) this.#accept(attempt, 0, state, state.head);
+    if (issuedAtMs < state.revokeBeforeMs) return CloseReason.CredentialRevoked;
+    const { epoch, head, floor } = state;
+    const sessionExpiresAtS = this.#lifecycle.newExpiryS();
+    const terms = { generation: 0, epoch, head, floor, cursor: head, ticketText: '', sessionExpiresAtS };
+    if (!attempt.abandoned) this.#accept(attempt, terms);
     return CloseReason.Normal;
   }
 
-  #accept(
-    attempt: LoginAttempt,
-    generation: number,
-    state: Pick<UserState, 'epoch' | 'head' | 'floor'>,
-    cursor: number,
-  ): void {
+  #accept(attempt: LoginAttempt, accepted: AcceptedLogin): void {
     const { link, slot, serial, connect } = attempt;
     const { app, uid, deviceType, deviceId, capabilities } = connect;
-    const { epoch, head, floor } = state;
+    const { generation, epoch, head, floor, cursor, ticketText, sessionExpiresAtS } = accepted;
+    const loggedInAtS = Math.floor(this.#options.clock.wallMs() / 1000);
     const { startSeq, resync } = attempt.sendOnly
       ? { startSeq: head, resync: false }
       : startOf(connect, epoch, head, cursor);
     const identity = { app, uid, deviceType, deviceId, generation, capabilities };
-    const session = this.#lifecycle.open(identity, link, slot, serial, epoch, cursor);
+    const session = this.#lifecycle.open(identity, { link, slot, serial }, epoch, cursor, loggedInAtS);
+    this.#lifecycle.expireAt(session, sessionExpiresAtS);
     this.#cursors.acknowledge(session, epoch, startSeq);
     this.#counters.loginsAccepted++;
     writeLoginAccepted(link.writer, slot, serial, {
@@ -171,8 +210,10 @@ export class Login {
       floor,
       cursor: session.ackedSeq,
       startSeq,
-      ticket: '',
+      ticket: ticketText,
       resync,
+      loggedInAtS,
+      sessionExpiresAtMs: sessionExpiresAtS * 1000,
     });
     link.touch();
   }

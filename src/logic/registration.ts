@@ -14,10 +14,13 @@ import { writePosition } from '../trunk/trunk-frames.ts';
 import type { TrunkLink } from '../trunk/trunk-link.ts';
 import { type RegisterFrame, TrunkCommand } from '../trunk/trunk-protocol.ts';
 import { AdmissionQueue } from './admission-queue.ts';
+import { CLOCK_LEEWAY_MS, TOKEN_LIFETIME_MAX_MS } from './authentication/token-verifier.ts';
 import type { LogicCounters } from './logic-counters.ts';
 import type { LiveSession, SessionLifecycle } from './session-lifecycle.ts';
 
 const READS_IN_FLIGHT_MAX = 256;
+/** No credential of a login is older, clocks that differ included. */
+const CREDENTIAL_AGE_MS_MAX: number = TOKEN_LIFETIME_MAX_MS + CLOCK_LEEWAY_MS;
 
 export class Registration {
   readonly #store: Store;
@@ -58,7 +61,8 @@ export class Registration {
   handle(link: TrunkLink, slot: number, serial: number, frame: RegisterFrame): void {
     this.#counters.registers++;
     this.#dropStale(link, slot, frame);
-    const session = this.#lifecycle.open(frame, link, slot, serial, frame.epoch, frame.ackedSeq);
+    const { epoch, ackedSeq, loggedInAtS } = frame;
+    const session = this.#lifecycle.open(frame, { link, slot, serial }, epoch, ackedSeq, loggedInAtS);
     if (!session.sendOnly) this.#unconfirmed.add(session);
     this.#queue.offer(session);
   }
@@ -89,16 +93,34 @@ export class Registration {
 
   #confirm(session: LiveSession, state: UserState): void {
     if (session.ended || session.link.closed) return;
-    if (!session.sendOnly && !state.currentGenerations.includes(session.generation)) {
-      this.#endOutdated(session);
-      return;
+    if (session.sendOnly) this.#confirmSender(session, state);
+    else {
+      const place = state.currentGenerations.indexOf(session.generation);
+      if (place < 0) this.#endOutdated(session, state);
+      else this.#lifecycle.expireAt(session, state.currentExpiriesS[place] ?? 0);
     }
+    if (session.ended) return;
     const { link, slot, serial } = session;
     writePosition(link.writer, TrunkCommand.Head, slot, serial, state.epoch, state.head);
     link.touch();
   }
 
-  #endOutdated(session: LiveSession): void {
+  /**
+   * The store knows nothing of a session that only sends. Its credential may be older than a revocation: then it comes
+   * back at once, and the login decides.
+   */
+  #confirmSender(session: LiveSession, state: UserState): void {
+    const issuedAtLeastMs = Math.max(0, session.loggedInAtS * 1000 - CREDENTIAL_AGE_MS_MAX);
+    if (state.revokeBeforeMs > issuedAtLeastMs) this.#lifecycle.end(session, CloseReason.Shutdown);
+    else this.#lifecycle.expireAt(session, this.#lifecycle.expiryAfterS(session.loggedInAtS));
+  }
+
+  /** No generation is newer: nobody took over, the credential was revoked. */
+  #endOutdated(session: LiveSession, state: UserState): void {
+    if (!state.currentGenerations.some((generation) => generation > session.generation)) {
+      this.#lifecycle.end(session, CloseReason.CredentialRevoked);
+      return;
+    }
     const newer = this.#registry
       .sessionsOf(session.app, session.uid)
       .filter((other) => other.generation > session.generation);

@@ -7,9 +7,10 @@
  * A retired session takes no commands and gets no pushes, but the acknowledgements that its gate reports with the close
  * still count.
  */
+import type { Clock } from '../clock/clock.ts';
 import type { DeviceType, Generation } from '../model/ids.ts';
 import { CloseReason } from '../protocol/index.ts';
-import type { Session } from '../session/session.ts';
+import type { Session, SessionPlace } from '../session/session.ts';
 import type { SessionRegistry } from '../session/session-registry.ts';
 import { writeEndSession } from '../trunk/trunk-frames.ts';
 import type { TrunkLink } from '../trunk/trunk-link.ts';
@@ -17,6 +18,7 @@ import type { SessionIdentity } from '../trunk/trunk-protocol.ts';
 import type { Cursors } from './cursors.ts';
 import type { HoldSet } from './hold-set.ts';
 import type { LogicCounters } from './logic-counters.ts';
+import { SessionExpiry } from './session-expiry.ts';
 
 export type LiveSession = Session<TrunkLink>;
 
@@ -25,30 +27,57 @@ export class SessionLifecycle {
   readonly #cursors: Cursors;
   readonly #holds: HoldSet<LiveSession>;
   readonly #counters: LogicCounters;
+  readonly #clock: Clock;
+  readonly #maxAgeMs: number;
+  readonly #expiry: SessionExpiry;
 
+  /** @param maxAgeMs how long a session lives on one credential; 0 for ever */
   constructor(
     registry: SessionRegistry<TrunkLink>,
     cursors: Cursors,
     holds: HoldSet<LiveSession>,
     counters: LogicCounters,
+    clock: Clock,
+    maxAgeMs: number,
   ) {
     this.#registry = registry;
     this.#cursors = cursors;
     this.#holds = holds;
     this.#counters = counters;
+    this.#clock = clock;
+    this.#maxAgeMs = maxAgeMs;
+    this.#expiry = new SessionExpiry(clock, (session) => this.end(session, CloseReason.CredentialExpired));
   }
 
   open(
     identity: SessionIdentity,
-    link: TrunkLink,
-    slot: number,
-    serial: number,
+    place: SessionPlace<TrunkLink>,
     epoch: number,
     ackedSeq: number,
+    loggedInAtS: number,
   ): LiveSession {
-    const before = this.#registry.at(link, slot);
+    const before = this.#registry.at(place.link, place.slot);
     if (before !== undefined) this.drop(before);
-    return this.#registry.open(identity, { link, slot, serial }, epoch, ackedSeq);
+    return this.#registry.open(identity, place, epoch, ackedSeq, loggedInAtS);
+  }
+
+  /** When a session that authenticates now ends, unix seconds; 0 for never. */
+  newExpiryS(): number {
+    return this.expiryAfterS(this.#clock.wallMs() / 1000);
+  }
+
+  /** When a session that authenticated at `atS` ends. */
+  expiryAfterS(atS: number): number {
+    return this.#maxAgeMs === 0 ? 0 : Math.ceil(atS + this.#maxAgeMs / 1000);
+  }
+
+  /** Ends the session at that time, unless it is told a later one before. 0 for never. */
+  expireAt(session: LiveSession, expiresAtS: number): void {
+    if (!session.ended) this.#expiry.set(session, expiresAtS);
+  }
+
+  stop(): void {
+    this.#expiry.stop();
   }
 
   /** Tells the gate to end the session. @param deviceType with `kick`: which type of device took over */
@@ -98,7 +127,15 @@ export class SessionLifecycle {
     }
   }
 
+  /** Ends the sessions of a user that have one of these generations. */
+  endGenerations(app: string, uid: string, generations: readonly Generation[], reason: CloseReason): void {
+    for (const session of this.#registry.sessionsOf(app, uid)) {
+      if (session.generation !== 0 && generations.includes(session.generation)) this.end(session, reason);
+    }
+  }
+
   #release(session: LiveSession): void {
+    this.#expiry.remove(session);
     this.#cursors.flushOne(session);
     this.#holds.free(session);
   }

@@ -10,7 +10,7 @@ export interface SessionPlace<Link> {
   readonly serial: number;
 }
 
-/** An authenticated uid and device on one connection. Twelve fields, 120 bytes: there may be a million of them. */
+/** An authenticated uid and device on one connection. Fourteen fields, 136 bytes: there may be a million of them. */
 export class Session<Link> {
   readonly app: AppId;
   readonly uid: Uid;
@@ -22,6 +22,10 @@ export class Session<Link> {
   readonly link: Link;
   readonly slot: number;
   readonly serial: number;
+  /** Unix seconds. */
+  readonly loggedInAtS: number;
+  /** Where its end of life is filed; 0 for nowhere. */
+  expiryTick = 0;
   /** Epoch of `ackedSeq`. */
   epoch: Epoch;
   /** Everything up to it counts as delivered to this device. */
@@ -29,7 +33,13 @@ export class Session<Link> {
   /** Its connection has been told to end; only the gate's last word about it is still awaited. */
   ended = false;
 
-  constructor(identity: SessionIdentity, place: SessionPlace<Link>, epoch: number, ackedSeq: number) {
+  constructor(
+    identity: SessionIdentity,
+    place: SessionPlace<Link>,
+    epoch: number,
+    ackedSeq: number,
+    loggedInAtS: number,
+  ) {
     this.app = identity.app as AppId;
     this.uid = identity.uid as Uid;
     this.deviceType = identity.deviceType as DeviceType;
@@ -39,6 +49,7 @@ export class Session<Link> {
     this.link = place.link;
     this.slot = place.slot;
     this.serial = place.serial;
+    this.loggedInAtS = loggedInAtS;
     this.epoch = epoch as Epoch;
     this.ackedSeq = ackedSeq as Seq;
   }

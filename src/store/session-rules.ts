@@ -14,9 +14,14 @@ import {
   type LoginOperation,
   LoginStatus,
   NewDeviceStart,
+  type ReauthenticateOperation,
+  ReauthenticateStatus,
+  type RevokeOperation,
   SessionPolicy,
   type TimelineState,
+  type UserState,
 } from './store.ts';
+import { checkTicket, firstTicket, NO_TICKETS, nextTicket, revokedTickets, TicketVerdict } from './ticket-rules.ts';
 
 /** More devices than this are forgotten, the least recently used first. */
 export const DEVICES_MAX = 16;
@@ -37,6 +42,10 @@ export interface DeviceRow {
   generation: Generation;
   issuedAtMs: number;
   lastUsedMs: number;
+  /** When the session expires, unix seconds; 0 for never. */
+  sessionExpiresAtS: number;
+  /** See `ticket-rules.ts`; replaced, never changed in place. */
+  tickets: Uint8Array;
 }
 
 export interface SessionState {
@@ -56,10 +65,16 @@ export function copySessionState(state: SessionState): SessionState {
   return { ...state, devices: state.devices.map((device) => ({ ...device })) };
 }
 
-export function currentGenerations(state: SessionState): Generation[] {
-  const current: Generation[] = [];
-  for (const device of state.devices) if (device.generation !== NOT_CURRENT) current.push(device.generation);
-  return current;
+/** What a reader of the store learns about who is current. */
+export function currentSessions(
+  state: SessionState,
+): Pick<UserState, 'currentGenerations' | 'currentExpiriesS' | 'revokeBeforeMs'> {
+  const current = state.devices.filter((device) => device.generation !== NOT_CURRENT);
+  return {
+    currentGenerations: current.map((device) => device.generation),
+    currentExpiriesS: current.map((device) => device.sessionExpiresAtS),
+    revokeBeforeMs: state.revokeBeforeMs,
+  };
 }
 
 /** Decides a login and fills in its results. True when `state` changed and must be stored. */
@@ -76,6 +91,11 @@ export function applyLogin(
   operation.head = timeline.head;
   operation.floor = timeline.floor;
   operation.cursor = known?.cursor ?? startCursor(operation.newDeviceStart, timeline);
+  const refused = ticketRefusal(known, operation, nowMs);
+  if (refused !== undefined) {
+    operation.status = refused;
+    return refused === LoginStatus.TicketReused && revokeChain(known, operation);
+  }
   if (operation.issuedAtMs < state.revokeBeforeMs) {
     operation.status = LoginStatus.Revoked;
     return false;
@@ -94,6 +114,7 @@ export function applyLogin(
   operation.generation = state.generation;
   state.devices = state.devices.filter((device) => device !== known);
   forgetOldDevices(state, operation, nowMs);
+  const { ticket, nextTicket: next } = operation;
   state.devices.push({
     deviceId: operation.deviceId,
     deviceType: operation.deviceType,
@@ -101,23 +122,82 @@ export function applyLogin(
     generation: state.generation,
     issuedAtMs: operation.issuedAtMs,
     lastUsedMs: nowMs,
+    sessionExpiresAtS: operation.sessionExpiresAtS,
+    tickets:
+      ticket === undefined ? firstTicket(next, nowMs) : nextTicket(known?.tickets ?? NO_TICKETS, ticket, next, nowMs),
   });
   return true;
 }
 
 /** True when `state` changed. Sessions whose credential is older than the mark are no longer current. */
-export function applyRevoke(state: SessionState, revokeBeforeMs: number): boolean {
+export function applyRevoke(state: SessionState, operation: RevokeOperation): boolean {
+  const { revokeBeforeMs } = operation;
+  operation.displaced = [];
   if (revokeBeforeMs <= state.revokeBeforeMs) return false;
   state.revokeBeforeMs = revokeBeforeMs;
   for (const device of state.devices) {
-    if (device.issuedAtMs < revokeBeforeMs) device.generation = NOT_CURRENT;
+    if (device.generation === NOT_CURRENT || device.issuedAtMs >= revokeBeforeMs) continue;
+    operation.displaced.push(device.generation);
+    device.generation = NOT_CURRENT;
   }
+  return true;
+}
+
+/** True when `state` changed. */
+export function applyReauthenticate(state: SessionState, operation: ReauthenticateOperation): boolean {
+  const { deviceId, generation, issuedAtMs } = operation;
+  const device = state.devices.find((row) => row.deviceId === deviceId && row.generation === generation);
+  if (device === undefined || generation === NOT_CURRENT) {
+    operation.status = ReauthenticateStatus.NotCurrent;
+    return false;
+  }
+  if (issuedAtMs < state.revokeBeforeMs) {
+    operation.status = ReauthenticateStatus.Revoked;
+    return false;
+  }
+  operation.status = ReauthenticateStatus.Renewed;
+  device.issuedAtMs = Math.max(device.issuedAtMs, issuedAtMs);
+  device.sessionExpiresAtS = operation.sessionExpiresAtS;
   return true;
 }
 
 /** Whether an acknowledgement moves a device's cursor: same epoch, forward, and not beyond what there is. */
 export function cursorMoves(operation: CursorOperation, cursor: number, epoch: Epoch, head: number): boolean {
   return operation.epoch === epoch && operation.seq > cursor && operation.seq <= head;
+}
+
+/** Why the presented ticket is refused; undefined when it is good, and for a token. A good one says when it was issued. */
+function ticketRefusal(
+  known: DeviceRow | undefined,
+  operation: LoginOperation,
+  nowMs: number,
+): LoginStatus | undefined {
+  const { ticket, deviceType, ticketLifetimeMs } = operation;
+  if (ticket === undefined) return undefined;
+  if (known === undefined || known.deviceType !== deviceType) return LoginStatus.TicketUnknown;
+  const { verdict, issuedAtMs } = checkTicket(known.tickets, ticket, ticketLifetimeMs, nowMs);
+  operation.issuedAtMs = issuedAtMs;
+  switch (verdict) {
+    case TicketVerdict.Good:
+      return undefined;
+    case TicketVerdict.Unknown:
+      return LoginStatus.TicketUnknown;
+    case TicketVerdict.Expired:
+      return LoginStatus.TicketExpired;
+    case TicketVerdict.Revoked:
+      return LoginStatus.Revoked;
+    case TicketVerdict.Reused:
+      return LoginStatus.TicketReused;
+  }
+}
+
+/** Somebody has a copy of a ticket: none of the device's is good any more, and whoever is logged in with one goes. */
+function revokeChain(device: DeviceRow | undefined, operation: LoginOperation): boolean {
+  if (device === undefined) return false;
+  if (device.generation !== NOT_CURRENT) operation.displaced.push(device.generation);
+  device.generation = NOT_CURRENT;
+  device.tickets = revokedTickets(device.tickets);
+  return true;
 }
 
 function startCursor(start: NewDeviceStart, timeline: TimelineState): Seq {

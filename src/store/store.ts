@@ -36,7 +36,7 @@ declare const committedBrand: unique symbol;
  */
 export type Committed<T> = T & { readonly [committedBrand]: true };
 
-export const OperationType = { Append: 1, Login: 2, Cursor: 3, Revoke: 4 } as const;
+export const OperationType = { Append: 1, Login: 2, Cursor: 3, Revoke: 4, Reauthenticate: 5 } as const;
 export type OperationType = (typeof OperationType)[keyof typeof OperationType];
 
 /** How a message came to be. Stored with it and sent in MESSAGE. */
@@ -97,8 +97,13 @@ export const LoginStatus = {
   Current: 1,
   /** `resume` although another device has become current since `lastGeneration`. Terminal for the client. */
   Replaced: 2,
-  /** The credential was issued before the user's `revokeBefore`. */
+  /** The credential was issued before the user's `revokeBefore`, or the ticket belongs to a revoked chain. */
   Revoked: 3,
+  /** Not a ticket of this user and device. */
+  TicketUnknown: 4,
+  TicketExpired: 5,
+  /** A ticket was presented too often: all of the device's are revoked, and its session, in `displaced`, ends. */
+  TicketReused: 6,
 } as const;
 export type LoginStatus = (typeof LoginStatus)[keyof typeof LoginStatus];
 
@@ -112,8 +117,15 @@ export interface LoginOperation {
   readonly intent: LoginIntent;
   /** What the client last got; 0 when it has none. */
   readonly lastGeneration: Generation;
-  /** When the credential was issued, unix milliseconds. */
-  readonly issuedAtMs: number;
+  /** When the credential was issued, unix milliseconds. Of a ticket only the store knows: it fills it in. */
+  issuedAtMs: number;
+  /** Key of the ticket that was presented (`ticket-rules.ts`); undefined when a token was verified. */
+  readonly ticket: Uint8Array | undefined;
+  /** Key of the ticket that the device gets when it becomes current; undefined for none. */
+  readonly nextTicket: Uint8Array | undefined;
+  readonly ticketLifetimeMs: number;
+  /** When the session ends unless the device authenticates again, unix seconds; 0 for never. */
+  readonly sessionExpiresAtS: number;
   readonly policy: SessionPolicy;
   readonly newDeviceStart: NewDeviceStart;
   readonly context: unknown;
@@ -148,9 +160,37 @@ export interface RevokeOperation {
   readonly uid: Uid;
   readonly revokeBeforeMs: number;
   readonly context: unknown;
+
+  // Result, valid once committed:
+  /** Generations that were current with an older credential and are not any more. */
+  displaced: Generation[];
 }
 
-export type Operation = AppendOperation | LoginOperation | CursorOperation | RevokeOperation;
+export const ReauthenticateStatus = {
+  Renewed: 1,
+  /** The credential was issued before the user's `revokeBefore`. */
+  Revoked: 2,
+  /** The generation is not the device's current one. */
+  NotCurrent: 3,
+} as const;
+export type ReauthenticateStatus = (typeof ReauthenticateStatus)[keyof typeof ReauthenticateStatus];
+
+/** A current session goes on with a newer credential. */
+export interface ReauthenticateOperation {
+  readonly type: typeof OperationType.Reauthenticate;
+  readonly app: AppId;
+  readonly uid: Uid;
+  readonly deviceId: DeviceId;
+  readonly generation: Generation;
+  readonly issuedAtMs: number;
+  readonly sessionExpiresAtS: number;
+  readonly context: unknown;
+
+  // Result, valid once committed:
+  status: ReauthenticateStatus;
+}
+
+export type Operation = AppendOperation | LoginOperation | CursorOperation | RevokeOperation | ReauthenticateOperation;
 
 export const RefusalReason = {
   /** No space, or the store is closing: nothing was written, a later try can succeed. */
@@ -198,6 +238,10 @@ export interface TimelinePage extends TimelineState {
 export interface UserState extends TimelineState {
   /** The generations that are current, by device type or, under `Many`, by device. */
   currentGenerations: Generation[];
+  /** When each of them expires, unix seconds, in the same order; 0 for never. */
+  currentExpiriesS: number[];
+  /** Credentials issued before it are refused; 0 when none was ever revoked. */
+  revokeBeforeMs: number;
 }
 
 /** How long messages stay readable, per app. Trimming removes a prefix only and never waits for cursors. */

@@ -163,7 +163,12 @@ function dispatchClosed<Link>(handler: LogicFrameHandler<Link>, link: Link, slot
 }
 
 function dispatchRegister<Link>(handler: LogicFrameHandler<Link>, link: Link, slot: number, serial: number): boolean {
-  const frame = { ...readIdentity(), epoch: reader.uint(U32), ackedSeq: reader.uint(INTEGER_MAX) };
+  const frame = {
+    ...readIdentity(),
+    epoch: reader.uint(U32),
+    ackedSeq: reader.uint(INTEGER_MAX),
+    loggedInAtS: reader.uint(U32),
+  };
   if (reader.failed) return false;
   handler.onRegister(link, slot, serial, frame);
   return true;
@@ -278,6 +283,8 @@ function dispatchLoginAccepted(handler: GateFrameHandler, slot: number, serial: 
     startSeq: reader.uint(INTEGER_MAX),
     ticket: reader.str(),
     resync: reader.bool(),
+    loggedInAtS: reader.uint(U32),
+    sessionExpiresAtMs: reader.uint(INTEGER_MAX),
   };
   if (reader.failed) return false;
   handler.onLoginAccepted(slot, serial, frame);

@@ -113,11 +113,12 @@ export function writeClosed(
 
 export function writeRegister(writer: MessagePackWriter, slot: number, serial: number, frame: RegisterFrame): void {
   const start = writer.beginFrame(TrunkCommand.Register, slot);
-  writer.arrayHeader(9);
+  writer.arrayHeader(10);
   writer.uint(serial);
   writeIdentity(writer, frame);
   writer.uint(frame.epoch);
   writer.uint(frame.ackedSeq);
+  writer.uint(frame.loggedInAtS);
   writer.endFrame(start);
 }
 
@@ -128,7 +129,7 @@ export function writeLoginAccepted(
   frame: LoginAcceptedFrame,
 ): void {
   const start = writer.beginFrame(TrunkCommand.LoginAccepted, slot);
-  writer.arrayHeader(14);
+  writer.arrayHeader(16);
   writer.uint(serial);
   writeIdentity(writer, frame);
   writer.uint(frame.epoch);
@@ -138,6 +139,8 @@ export function writeLoginAccepted(
   writer.uint(frame.startSeq);
   writer.str(frame.ticket);
   writer.bool(frame.resync);
+  writer.uint(frame.loggedInAtS);
+  writer.uint(frame.sessionExpiresAtMs);
   writer.endFrame(start);
 }
 

@@ -72,11 +72,17 @@ export interface LoginAcceptedFrame extends SessionIdentity {
   readonly ticket: string;
   /** The client's epoch or seq was not the server's: RESYNC follows CONNACK. */
   readonly resync: boolean;
+  /** Unix seconds. */
+  readonly loggedInAtS: number;
+  /** 0 for never. */
+  readonly sessionExpiresAtMs: number;
 }
 
 export interface RegisterFrame extends SessionIdentity {
   readonly epoch: number;
   readonly ackedSeq: number;
+  /** As in LoginAccepted. */
+  readonly loggedInAtS: number;
 }
 
 export interface ApiPushFrame {

@@ -60,9 +60,11 @@ export const CONNECT: ConnectBody = {
 export class FakeGate implements TrunkDialerOwner, GateFrameHandler {
   readonly events: GateEvent[] = [];
   readonly dialer: TrunkDialer;
+  readonly #clock: Clock;
   readonly #writer: MessagePackWriter = new MessagePackWriter();
 
   constructor(transport: Transport, clock: Clock, address: Address, name = 'gate 1') {
+    this.#clock = clock;
     const times = { heartbeatMs: 2000, heartbeatMisses: 3 };
     const random = new SeededRandom(1);
     this.dialer = new TrunkDialer({ transport, clock, random, address, times, role: 'gate', name, bootId: name }, this);
@@ -121,7 +123,8 @@ export class FakeGate implements TrunkDialerOwner, GateFrameHandler {
   }
 
   register(slot: number, serial: number, frame: Partial<RegisterFrame>): void {
-    const whole = { ...CONNECT, generation: 0, ackedSeq: 0, epoch: 1, ...frame };
+    const loggedInAtS = Math.floor(this.#clock.wallMs() / 1000);
+    const whole = { ...CONNECT, generation: 0, ackedSeq: 0, epoch: 1, loggedInAtS, ...frame };
     writeRegister(this.link.writer, slot, serial, whole);
     this.link.touch();
   }

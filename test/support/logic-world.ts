@@ -31,6 +31,8 @@ const ADDRESS = { path: '/logic' };
 export const LIMITS: LogicLimits = {
   loginConcurrency: 64,
   loginQueueMs: 2000,
+  ticketLifetimeMs: 86_400_000,
+  sessionMaxAgeMs: 86_400_000,
   cursorFlushMs: 1000,
   syncPageMessages: 50,
   syncPageBytes: 262_144,

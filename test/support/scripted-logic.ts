@@ -119,7 +119,15 @@ export class ScriptedLogic implements TrunkServerOwner, LogicFrameHandler<TrunkL
     const { app = '', uid = '', deviceType = '', deviceId = '', capabilities = 0 } = login.connect ?? {};
     const identity = { app, uid, deviceType, deviceId, capabilities, generation: 1 };
     const position = { epoch: EPOCH, head: 0, floor: 1, cursor: 0, startSeq: 0 };
-    const frame = { ...identity, ...position, ticket: '', resync: false, ...overrides };
+    const frame = {
+      ...identity,
+      ...position,
+      ticket: '',
+      resync: false,
+      loggedInAtS: 5,
+      sessionExpiresAtMs: 0,
+      ...overrides,
+    };
     writeLoginAccepted(login.link.writer, login.slot, login.serial, frame);
     login.link.touch();
   }

@@ -198,6 +198,7 @@ export class ScriptedServer implements AcceptHandler {
   cursor = 0;
   heartbeatMs = 30_000;
   ticket = '';
+  sessionExpiresAtMs = 0;
   pageMax = 100;
   timeline: MessageBody[] = [];
   #generation = 0;
@@ -249,6 +250,7 @@ export class ScriptedServer implements AcceptHandler {
       ackTimeoutMs: 30_000,
       serverTimeMs: 1,
       ticket,
+      sessionExpiresAtMs: this.sessionExpiresAtMs,
     };
   }
 

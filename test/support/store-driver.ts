@@ -77,6 +77,10 @@ export function login(
     intent: LoginIntent.Fresh,
     lastGeneration: 0 as Generation,
     issuedAtMs: WALL_START_MS,
+    ticket: undefined,
+    nextTicket: undefined,
+    ticketLifetimeMs: 86_400_000,
+    sessionExpiresAtS: 0,
     policy: SessionPolicy.OnePerType,
     newDeviceStart: NewDeviceStart.Floor,
     context: undefined,
@@ -105,7 +109,14 @@ export function cursor(user: string, device: string, seq: number, epoch: number 
 }
 
 export function revoke(user: string, revokeBeforeMs: number): RevokeOperation {
-  return { type: OperationType.Revoke, app: APP, uid: user as Uid, revokeBeforeMs, context: undefined };
+  return {
+    type: OperationType.Revoke,
+    app: APP,
+    uid: user as Uid,
+    revokeBeforeMs,
+    context: undefined,
+    displaced: [],
+  };
 }
 
 export class StoreDriver implements CommitSink {

@@ -57,6 +57,7 @@ export const CONNACK: NamedBody = {
   ackTimeoutMs: 5_000,
   serverTimeMs: TIME_MS,
   ticket: '',
+  sessionExpiresAtMs: TIME_MS + 86_400_000,
 };
 export const SENDACK: NamedBody = {
   messageId: MESSAGE_ID,

@@ -108,7 +108,8 @@ export function connack(on: string, changes: DialogueBody = {}): DialogueStep {
     bodyBytesMax: any('u32'),
     ackTimeoutMs: any('u32'),
     serverTimeMs: any('u64'),
-    ticket: any('str'),
+    ticket: any('str', `${on}.ticket`),
+    sessionExpiresAtMs: any('u64'),
     ...changes,
   });
 }

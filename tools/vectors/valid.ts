@@ -63,6 +63,8 @@ const client: readonly ValidVector[] = [
   valid('sync', 'SYNC', 8, { epoch: 1, after: 10, limit: 50 }),
   valid('sync from the start', 'SYNC', 8, { epoch: 0, after: 0, limit: 1 }),
   valid('sync with the largest values', 'SYNC', 8, { epoch: 0xffff_ffff, after: U53, limit: 65_535 }),
+  valid('reauth', 'REAUTH', 9, { credential: 'header.claims.signature' }, 'S-REAUTH-1'),
+  valid('reauth with the longest token', 'REAUTH', 9, { credential: 't'.repeat(3072) }),
   valid('send', 'SEND', 7, SEND),
   valid('send with RESTART', 'SEND', 7, { ...SEND, flags: 1 }, 'S-SEND-7'),
   valid('send with ids of 64 bytes', 'SEND', 7, { ...SEND, target: LONG_ID, clientMsgId: LONG_UNICODE }),
@@ -86,6 +88,7 @@ const server: readonly ValidVector[] = [
     head: 0,
     cursor: 0,
     ticket: 'x'.repeat(43),
+    sessionExpiresAtMs: 0,
   }),
   valid('connack with the largest of everything', 'CONNACK', 0xffff_ffff, {
     version: 255,
@@ -101,6 +104,7 @@ const server: readonly ValidVector[] = [
     ackTimeoutMs: 0xffff_ffff,
     serverTimeMs: U53,
     ticket: 't'.repeat(3072),
+    sessionExpiresAtMs: U53,
   }),
   valid('pong', 'PONG', 2, { epoch: 1, head: 13, known: true }),
   valid('pong while the owner is away', 'PONG', 2, { epoch: 0, head: 0, known: false }),
@@ -152,6 +156,8 @@ const server: readonly ValidVector[] = [
   valid('resync', 'RESYNC', 8, { epoch: 2, floor: 1, head: 13 }),
   valid('resync unasked', 'RESYNC', 0, { epoch: 2, floor: 5, head: 4 }),
   valid('gap', 'GAP', 8, { epoch: 1, floor: 1001, head: 2000 }),
+  valid('reauthack', 'REAUTHACK', 9, { sessionExpiresAtMs: 1_767_398_400_000 }),
+  valid('reauthack of a session without an age', 'REAUTHACK', 9, { sessionExpiresAtMs: 0 }),
 ];
 
 export const VALID_VECTORS: readonly ValidVector[] = [...client, ...server, ...ACCEPTED_VECTORS];

@@ -239,6 +239,38 @@ export function readSync(bytes: Buffer, start: number, end: number): SyncBody | 
   return reader.failed ? undefined : body;
 }
 
+/** REAUTH: Presents a new token, so that the session goes on after its age. */
+export interface ReauthBody {
+  /** A token; never a ticket. */
+  readonly credential: string;
+}
+
+export function writeReauthBody(writer: MessagePackWriter, body: ReauthBody): void {
+  writer.arrayHeader(1);
+  writer.str(body.credential);
+}
+
+/** Writes a whole REAUTH frame. */
+export function writeReauth(writer: MessagePackWriter, requestId: number, body: ReauthBody): void {
+  const start = writer.beginFrame(65, requestId);
+  writeReauthBody(writer, body);
+  writer.endFrame(start);
+}
+
+function readReauthFields(reader: MessagePackReader): ReauthBody {
+  const length = readLength(reader, 1);
+  const credential = reader.str();
+  reader.skip(length - 1, 2);
+  return { credential };
+}
+
+/** Undefined when `bytes[start, end)` is not a body of REAUTH. Binaries are views. */
+export function readReauth(bytes: Buffer, start: number, end: number): ReauthBody | undefined {
+  const body = readReauthFields(reader.reset(bytes, start, end));
+  reader.finish();
+  return reader.failed ? undefined : body;
+}
+
 /** SEND: Sends one message. */
 export interface SendBody {
   /** Who gets it: a uid. */
@@ -315,10 +347,12 @@ export interface ConnackBody {
   readonly serverTimeMs: number;
   /** Credential for the next login; empty when the server gives none. */
   readonly ticket: string;
+  /** Unix time at which the server ends the session unless REAUTH comes before; 0 for never. */
+  readonly sessionExpiresAtMs: number;
 }
 
 export function writeConnackBody(writer: MessagePackWriter, body: ConnackBody): void {
-  writer.arrayHeader(13);
+  writer.arrayHeader(14);
   writer.uint(body.version);
   writer.uint(body.generation);
   writer.uint(body.epoch);
@@ -332,6 +366,7 @@ export function writeConnackBody(writer: MessagePackWriter, body: ConnackBody): 
   writer.uint(body.ackTimeoutMs);
   writer.uint(body.serverTimeMs);
   writer.str(body.ticket);
+  writer.uint(body.sessionExpiresAtMs);
 }
 
 /** Writes a whole CONNACK frame. */
@@ -342,7 +377,7 @@ export function writeConnack(writer: MessagePackWriter, requestId: number, body:
 }
 
 function readConnackFields(reader: MessagePackReader): ConnackBody {
-  const length = readLength(reader, 13);
+  const length = readLength(reader, 14);
   const version = reader.uint(0xff);
   const generation = reader.uint(INTEGER_MAX);
   const epoch = reader.uint(0xffffffff);
@@ -356,8 +391,9 @@ function readConnackFields(reader: MessagePackReader): ConnackBody {
   const ackTimeoutMs = reader.uint(0xffffffff);
   const serverTimeMs = reader.uint(INTEGER_MAX);
   const ticket = reader.str();
-  reader.skip(length - 13, 14);
-  return { version, generation, epoch, head, floor, cursor, heartbeatMs, windowMessages, windowBytes, bodyBytesMax, ackTimeoutMs, serverTimeMs, ticket };
+  const sessionExpiresAtMs = reader.uint(INTEGER_MAX);
+  reader.skip(length - 14, 15);
+  return { version, generation, epoch, head, floor, cursor, heartbeatMs, windowMessages, windowBytes, bodyBytesMax, ackTimeoutMs, serverTimeMs, ticket, sessionExpiresAtMs };
 }
 
 /** Undefined when `bytes[start, end)` is not a body of CONNACK. Binaries are views. */
@@ -837,6 +873,38 @@ function readGapFields(reader: MessagePackReader): GapBody {
 /** Undefined when `bytes[start, end)` is not a body of GAP. Binaries are views. */
 export function readGap(bytes: Buffer, start: number, end: number): GapBody | undefined {
   const body = readGapFields(reader.reset(bytes, start, end));
+  reader.finish();
+  return reader.failed ? undefined : body;
+}
+
+/** REAUTHACK: The session goes on. */
+export interface ReauthackBody {
+  /** As in CONNACK: the new time. */
+  readonly sessionExpiresAtMs: number;
+}
+
+export function writeReauthackBody(writer: MessagePackWriter, body: ReauthackBody): void {
+  writer.arrayHeader(1);
+  writer.uint(body.sessionExpiresAtMs);
+}
+
+/** Writes a whole REAUTHACK frame. */
+export function writeReauthack(writer: MessagePackWriter, requestId: number, body: ReauthackBody): void {
+  const start = writer.beginFrame(205, requestId);
+  writeReauthackBody(writer, body);
+  writer.endFrame(start);
+}
+
+function readReauthackFields(reader: MessagePackReader): ReauthackBody {
+  const length = readLength(reader, 1);
+  const sessionExpiresAtMs = reader.uint(INTEGER_MAX);
+  reader.skip(length - 1, 2);
+  return { sessionExpiresAtMs };
+}
+
+/** Undefined when `bytes[start, end)` is not a body of REAUTHACK. Binaries are views. */
+export function readReauthack(bytes: Buffer, start: number, end: number): ReauthackBody | undefined {
+  const body = readReauthackFields(reader.reset(bytes, start, end));
   reader.finish();
   return reader.failed ? undefined : body;
 }

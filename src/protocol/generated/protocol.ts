@@ -44,6 +44,8 @@ export const Command = {
   Disconnect: 4,
   /** Asks for the messages after a seq; the pull acknowledges everything up to it. */
   Sync: 64,
+  /** Presents a new token, so that the session goes on after its age. */
+  Reauth: 65,
   /** Sends one message. */
   Send: 128,
   /** The login succeeded. */
@@ -70,6 +72,8 @@ export const Command = {
   Resync: 203,
   /** Answers SYNC when messages after `after` have been trimmed: what is below floor is gone. */
   Gap: 204,
+  /** The session goes on. */
+  Reauthack: 205,
 } as const;
 export type Command = (typeof Command)[keyof typeof Command];
 
@@ -80,6 +84,7 @@ export const COMMAND_NAMES: Readonly<Record<number, string>> = {
   3: 'ACK',
   4: 'DISCONNECT',
   64: 'SYNC',
+  65: 'REAUTH',
   128: 'SEND',
   193: 'CONNACK',
   194: 'PONG',
@@ -93,6 +98,7 @@ export const COMMAND_NAMES: Readonly<Record<number, string>> = {
   202: 'ERROR',
   203: 'RESYNC',
   204: 'GAP',
+  205: 'REAUTHACK',
 };
 
 /** Client to server, handled by the gate itself. */
@@ -199,9 +205,9 @@ export const CloseReason = {
   MemoryPressure: 54,
   /** Wrong signature, unknown key, another app, user or device, or not a token at all. */
   CredentialInvalid: 100,
-  /** The token or ticket is too old. */
+  /** The token or ticket is too old, or the session has reached its age without REAUTH. */
   CredentialExpired: 101,
-  /** Issued before the user's credentials were revoked. */
+  /** Issued before the user's credentials were revoked, or a ticket that was used too often. */
   CredentialRevoked: 102,
   /** A body length of 0. */
   MalformedFrame: 150,

@@ -9,14 +9,17 @@
 import type { AppId, Epoch, MessageId, Seq, Uid } from '../../model/ids.ts';
 import { messageIdTimeMs } from '../../model/message-id.ts';
 import { bodyFingerprint, repeatStatus } from '../dedupe-rules.ts';
-import { applyLogin, applyRevoke, cursorMoves, type SessionState } from '../session-rules.ts';
+import { applyLogin, applyReauthenticate, applyRevoke, cursorMoves, type SessionState } from '../session-rules.ts';
 import {
   type AppendOperation,
   AppendStatus,
   type CursorOperation,
   type LoginOperation,
+  LoginStatus,
   type Operation,
   OperationType,
+  type ReauthenticateOperation,
+  ReauthenticateStatus,
   type RevokeOperation,
 } from '../store.ts';
 import type { DedupeKey } from './dedupe-key.ts';
@@ -80,7 +83,8 @@ export class CommitBatch {
     if (operation.type === OperationType.Append) this.#append(operation);
     else if (operation.type === OperationType.Login) this.#login(operation);
     else if (operation.type === OperationType.Cursor) this.#cursor(operation);
-    else this.#revoke(operation);
+    else if (operation.type === OperationType.Revoke) this.#revoke(operation);
+    else this.#reauthenticate(operation);
   }
 
   takeRewrite(rewrite: Rewrite): void {
@@ -208,6 +212,11 @@ export class CommitBatch {
 
   #login(operation: LoginOperation): void {
     const { directory } = this.#state;
+    // Nobody has verified a ticket before: one that is made up must not leave a user behind.
+    if (operation.ticket !== undefined && directory.find(operation.app, operation.uid) < 0) {
+      operation.status = LoginStatus.TicketUnknown;
+      return;
+    }
     const user = this.#user(operation.app, operation.uid);
     const timeline = {
       epoch: this.#state.epochOf(user) as Epoch,
@@ -221,7 +230,15 @@ export class CommitBatch {
   #revoke(operation: RevokeOperation): void {
     const user = this.#user(operation.app, operation.uid);
     const sessions = this.#state.sessions(user);
-    if (applyRevoke(sessions, operation.revokeBeforeMs)) this.#storeSessions(user, sessions);
+    if (applyRevoke(sessions, operation)) this.#storeSessions(user, sessions);
+  }
+
+  #reauthenticate(operation: ReauthenticateOperation): void {
+    const user = this.#state.directory.find(operation.app, operation.uid);
+    operation.status = ReauthenticateStatus.NotCurrent;
+    if (user < 0) return;
+    const sessions = this.#state.sessions(user);
+    if (applyReauthenticate(sessions, operation)) this.#storeSessions(user, sessions);
   }
 
   #storeSessions(user: number, sessions: SessionState): void {

@@ -3,11 +3,13 @@
  *
  *   directory.firstDevice[user] ─► row ─► row ─► 0
  *
- * Cost per device: 40 bytes in the arrays plus the text of its id; device types share their text. Logins load a user's
- * rows as objects, decide, and store them again; an acknowledgement writes three numbers in place.
+ * Cost per device: 94 bytes in the arrays, 50 of them for tickets, plus the text of its id; device types share their
+ * text. Logins load a user's rows as objects, decide, and store them again; an acknowledgement writes three numbers in
+ * place.
  */
 import type { DeviceId, DeviceType, Generation, Seq } from '../../model/ids.ts';
 import type { DeviceRow } from '../session-rules.ts';
+import { NO_TICKETS, TICKET_STATE_BYTES } from '../ticket-rules.ts';
 import { grown } from './user-directory.ts';
 
 const CAPACITY_MIN = 256;
@@ -22,11 +24,15 @@ export class DevicePool {
   readonly #sharedTypes = new Map<string, DeviceType>();
   #next: Uint32Array = new Uint32Array(CAPACITY_MIN);
   #freeRow = NO_DEVICE;
+  /** TICKET_STATE_BYTES a row; all zero when the device has no tickets. */
+  #tickets: Uint8Array = new Uint8Array(CAPACITY_MIN * TICKET_STATE_BYTES);
   cursor: Uint32Array = new Uint32Array(CAPACITY_MIN);
   /** 0 when the device is not current. */
   generation: Float64Array = new Float64Array(CAPACITY_MIN);
   issuedAtMs: Float64Array = new Float64Array(CAPACITY_MIN);
   lastUsedMs: Float64Array = new Float64Array(CAPACITY_MIN);
+  /** Unix seconds; 0 for never. */
+  sessionExpiresAtS: Uint32Array = new Uint32Array(CAPACITY_MIN);
 
   /** The row of `deviceId` in the list that starts at `first`, or 0. */
   find(first: number, deviceId: DeviceId): number {
@@ -45,6 +51,8 @@ export class DevicePool {
         generation: this.generation[row]! as Generation,
         issuedAtMs: this.issuedAtMs[row]!,
         lastUsedMs: this.lastUsedMs[row]!,
+        sessionExpiresAtS: this.sessionExpiresAtS[row]!,
+        tickets: this.#ticketsOf(row),
       });
     }
     return devices;
@@ -70,6 +78,16 @@ export class DevicePool {
     this.generation[row] = device.generation;
     this.issuedAtMs[row] = device.issuedAtMs;
     this.lastUsedMs[row] = device.lastUsedMs;
+    this.sessionExpiresAtS[row] = device.sessionExpiresAtS;
+    const at = row * TICKET_STATE_BYTES;
+    if (device.tickets.length === 0) this.#tickets.fill(0, at, at + TICKET_STATE_BYTES);
+    else this.#tickets.set(device.tickets, at);
+  }
+
+  #ticketsOf(row: number): Uint8Array {
+    const at = row * TICKET_STATE_BYTES;
+    const tickets = this.#tickets.slice(at, at + TICKET_STATE_BYTES);
+    return tickets.every((byte) => byte === 0) ? NO_TICKETS : tickets;
   }
 
   #release(first: number): void {
@@ -109,5 +127,7 @@ export class DevicePool {
     this.generation = grown(this.generation, new Float64Array(capacity));
     this.issuedAtMs = grown(this.issuedAtMs, new Float64Array(capacity));
     this.lastUsedMs = grown(this.lastUsedMs, new Float64Array(capacity));
+    this.sessionExpiresAtS = grown(this.sessionExpiresAtS, new Uint32Array(capacity));
+    this.#tickets = grown(this.#tickets, new Uint8Array(capacity * TICKET_STATE_BYTES));
   }
 }

@@ -7,7 +7,7 @@
  *                              ▼                              ▼ newest bytes
  *   readUser ◄──────────── EngineState ──position──► TimelineReader ─► readTimeline
  *
- * Memory: about 200 bytes a user with one device, 8–16 bytes a readable message and timeline, 32–64 bytes a message in
+ * Memory: about 260 bytes a user with one device, 8–16 bytes a readable message and timeline, 32–64 bytes a message in
  * the dedupe window. See docs/adr/0003-embedded-store.md for the numbers and the alternatives.
  */
 import type { Clock, TimerHandle } from '../../clock/clock.ts';
@@ -17,7 +17,7 @@ import type { AppId, Epoch, Seq, Uid } from '../../model/ids.ts';
 import { PARTITIONS_DEFAULT, partitionOf } from '../../model/partition.ts';
 import { DEDUPE_WINDOW_MS_DEFAULT, DEDUPE_WINDOW_MS_MIN } from '../dedupe-rules.ts';
 import type { Disk } from '../disk.ts';
-import { currentGenerations } from '../session-rules.ts';
+import { currentSessions, emptySessionState } from '../session-rules.ts';
 import {
   type CommitSink,
   type Operation,
@@ -148,12 +148,12 @@ export class EmbeddedStore implements Store {
   async readUser(app: AppId, uid: Uid): Promise<UserState> {
     const { state, batch } = this.#opened();
     const user = state.directory.find(app, uid);
-    if (user < 0) return { ...this.#unknownUser(app, uid), currentGenerations: [] };
+    if (user < 0) return { ...this.#unknownUser(app, uid), ...currentSessions(emptySessionState()) };
     return {
       epoch: state.epochOf(user) as Epoch,
       head: state.directory.visibleHead[user]! as Seq,
       floor: state.directory.floor[user]! as Seq,
-      currentGenerations: currentGenerations(batch.committedSessions(user)),
+      ...currentSessions(batch.committedSessions(user)),
     };
   }
 

@@ -12,6 +12,7 @@
  */
 import type { AppId, ClientMsgId, DeviceId, DeviceType, Generation, Seq, Uid } from '../../model/ids.ts';
 import type { DeviceRow, SessionState } from '../session-rules.ts';
+import { TICKET_STATE_BYTES } from '../ticket-rules.ts';
 import { ENTRY_HEADER_BYTES, EntryType } from './format.ts';
 import type { RecordBuilder } from './record-builder.ts';
 
@@ -19,7 +20,7 @@ export const TEXT_UNITS_MAX = 64;
 const TEXT_BYTES_MAX = 3 * TEXT_UNITS_MAX + 1;
 const APPEND_FIXED_BYTES = 64;
 const SESSIONS_FIXED_BYTES = 28;
-const DEVICE_FIXED_BYTES = 32;
+const DEVICE_FIXED_BYTES: number = 36 + TICKET_STATE_BYTES;
 
 /** One Append entry; filled in and read field by field, reused for every message. */
 export class AppendEntry {
@@ -141,7 +142,11 @@ export function encodeSessions(
     view.setFloat64(at + 4, device.generation, true);
     view.setFloat64(at + 12, device.issuedAtMs, true);
     view.setFloat64(at + 20, device.lastUsedMs, true);
-    at = writeText(bytes, writeText(bytes, at + 28, device.deviceId), device.deviceType);
+    view.setUint32(at + 28, device.sessionExpiresAtS, true);
+    bytes[at + 32] = device.tickets.length;
+    bytes.set(device.tickets, at + 33);
+    const text = at + 33 + device.tickets.length;
+    at = writeText(bytes, writeText(bytes, text, device.deviceId), device.deviceType);
   }
   closeEntry(builder, start, EntryType.Sessions, partition, at);
 }
@@ -151,13 +156,15 @@ export function decodeSessions(view: DataView, bytes: Buffer, start: number): Se
   const count = view.getUint32(start + 32, true);
   let at = start + 36;
   for (let i = 0; i < count; i++) {
-    const id = at + 28;
+    const id = at + 33 + bytes[at + 32]!;
     const type = id + 1 + bytes[id]!;
     devices.push({
       cursor: view.getUint32(at, true) as Seq,
       generation: view.getFloat64(at + 4, true) as Generation,
       issuedAtMs: view.getFloat64(at + 12, true),
       lastUsedMs: view.getFloat64(at + 20, true),
+      sessionExpiresAtS: view.getUint32(at + 28, true),
+      tickets: new Uint8Array(bytes.subarray(at + 33, id)),
       deviceId: readText(bytes, id) as DeviceId,
       deviceType: readText(bytes, type) as DeviceType,
     });

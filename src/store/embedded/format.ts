@@ -13,7 +13,7 @@
  */
 import { crc32 } from 'node:zlib';
 
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 
 export const SEGMENT_MAGIC = 0x53474c53;
 export const SEGMENT_HEADER_BYTES = 64;

@@ -13,9 +13,10 @@ import { PARTITIONS_DEFAULT, partitionOf } from '../../model/partition.ts';
 import { bodyFingerprint, CLOCK_ERROR_MS_MAX, DEDUPE_WINDOW_MS_DEFAULT, repeatStatus } from '../dedupe-rules.ts';
 import {
   applyLogin,
+  applyReauthenticate,
   applyRevoke,
   copySessionState,
-  currentGenerations,
+  currentSessions,
   cursorMoves,
   emptySessionState,
   type SessionState,
@@ -27,8 +28,11 @@ import {
   type Committed,
   type CursorOperation,
   type LoginOperation,
+  LoginStatus,
   type Operation,
   OperationType,
+  type ReauthenticateOperation,
+  ReauthenticateStatus,
   RefusalReason,
   type RetentionPolicy,
   type RevokeOperation,
@@ -130,7 +134,7 @@ export class MemoryStore implements Store {
 
   async readUser(app: AppId, uid: Uid): Promise<UserState> {
     const sessions = this.#find(app, uid)?.sessions ?? emptySessionState();
-    return { ...this.#timeline(app, uid), currentGenerations: currentGenerations(sessions) };
+    return { ...this.#timeline(app, uid), ...currentSessions(sessions) };
   }
 
   async close(): Promise<void> {
@@ -190,6 +194,9 @@ export class MemoryStore implements Store {
       case OperationType.Revoke:
         this.#revoke(operation);
         break;
+      case OperationType.Reauthenticate:
+        this.#reauthenticate(operation);
+        break;
     }
   }
 
@@ -248,6 +255,11 @@ export class MemoryStore implements Store {
   }
 
   #login(operation: LoginOperation, wallMs: number): void {
+    // Nobody has verified a ticket before: one that is made up must not leave a user behind.
+    if (operation.ticket !== undefined && this.#find(operation.app, operation.uid) === undefined) {
+      operation.status = LoginStatus.TicketUnknown;
+      return;
+    }
     const user = this.#user(operation.app, operation.uid);
     const sessions = copySessionState(user.sessions);
     if (applyLogin(sessions, this.#timeline(operation.app, operation.uid), operation, wallMs)) {
@@ -266,7 +278,13 @@ export class MemoryStore implements Store {
   }
 
   #revoke(operation: RevokeOperation): void {
-    applyRevoke(this.#user(operation.app, operation.uid).sessions, operation.revokeBeforeMs);
+    applyRevoke(this.#user(operation.app, operation.uid).sessions, operation);
+  }
+
+  #reauthenticate(operation: ReauthenticateOperation): void {
+    const user = this.#find(operation.app, operation.uid);
+    if (user === undefined) operation.status = ReauthenticateStatus.NotCurrent;
+    else applyReauthenticate(user.sessions, operation);
   }
 
   #refuse(operation: Operation, reason: RefusalReason): void {
