@@ -31,7 +31,7 @@ function fieldsText(fields: readonly FieldSpecification[], values: readonly unkn
   return values.map((value, at) => `${fields[at]?.name ?? `#${at}`}=${valueText(value, fields[at])}`).join(' ');
 }
 
-function frameText(code: number, requestId: number, body: Buffer): string {
+export function frameText(code: number, requestId: number, body: Buffer): string {
   const command = commandCoded(code);
   const values = decodeBody(body);
   const fields = values === undefined ? `malformed: ${formatHex(body)}` : fieldsText(command?.fields ?? [], values);
