@@ -58,7 +58,7 @@ export class Reader {
     if (!this.#started) {
       this.#started = true;
       this.#startAt(event.epoch, event.after);
-      if (event.after > 0) this.excuses.push({ epoch: event.epoch, from: 1, to: event.after, countsUnseen: true });
+      this.#excuse(1, event.epoch, 1, event.after);
     } else if (event.epoch === this.#epoch && event.after > this.#contiguousNow()) {
       const holds = `${this.application.name} continues after ${event.after}, but holds only up to ${this.#contiguous}`;
       this.#findings.add('hole', holds);
@@ -112,13 +112,8 @@ export class Reader {
   resynced(event: EventOf<'resynced'>): void {
     this.#findings.looked.resyncs += 1;
     this.#atEnd = false;
-    const from = this.#position + 1;
-    const to = event.floor - 1;
-    if (to >= from) {
-      // What lay there in the old epoch, or lies there in the new one, cannot be read any more.
-      this.excuses.push({ epoch: event.epoch, from, to, countsUnseen: true });
-      this.excuses.push({ epoch: this.#epoch, from, to, countsUnseen: false });
-    }
+    // What lay there in the old epoch or in one that it has missed, or lies there in the new one, cannot be read any more.
+    this.#excuse(this.#epoch, event.epoch, this.#position + 1, event.floor - 1);
     this.#started = true;
     this.#startAt(event.epoch, Math.max(0, event.floor - 1));
   }
@@ -128,6 +123,14 @@ export class Reader {
     if (event.epoch === this.#epoch && event.seq > this.#position) {
       this.#checkHoles(event.seq + 1);
       this.#position = event.seq;
+    }
+  }
+
+  /** Places keep their numbers from epoch to epoch: who may not read one now may have missed it before. */
+  #excuse(firstEpoch: number, lastEpoch: number, from: number, to: number): void {
+    if (to < from) return;
+    for (let epoch = firstEpoch; epoch <= lastEpoch; epoch += 1) {
+      this.excuses.push({ epoch, from, to, countsUnseen: epoch === lastEpoch });
     }
   }
 
