@@ -1,6 +1,6 @@
 /** The server side: some gates and one logic, each started again after its death, as a supervisor would. */
 import { loadConfig } from '../../src/config/load-config.ts';
-import { Gate, type GateOptions } from '../../src/gate/gate.ts';
+import { Gate } from '../../src/gate/gate.ts';
 import type { Logger } from '../../src/log/logger.ts';
 import { Logic } from '../../src/logic/logic.ts';
 import type { CommitSink, Store } from '../../src/store/store.ts';
@@ -215,7 +215,7 @@ function windowOf(plan: Plan): { windowMessages: number; windowBytes: number } {
   return { windowMessages: plan.windowMessages, windowBytes: plan.windowBytes };
 }
 
-function gateLimits(plan: Plan): GateOptions['limits'] {
+function gateLimits(plan: Plan): ConstructorParameters<typeof Gate>[0]['limits'] {
   return {
     ...CONFIG.limits,
     ...CONFIG.gate,
