@@ -1,8 +1,8 @@
 /** Who gets a connection: T9, and full workers. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { AddressBlock, accountOf } from '../src/gate/address-block.ts';
 import { AddressLimits } from '../src/gate/address-limits.ts';
+import { AddressBlock, accountOf } from '../src/net/address-block.ts';
 import { GateWorld } from './support/gate-world.ts';
 import type { ScriptedClient } from './support/scripted-client.ts';
 

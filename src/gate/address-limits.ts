@@ -5,7 +5,7 @@
  * Cost: one map entry per address with connections, one reference per connection, and the socket's address, which is
  * read once per accept. Nothing of this exists when both limits are 0.
  */
-import { AddressBlock, accountOf } from './address-block.ts';
+import { AddressBlock, accountOf } from '../net/address-block.ts';
 import { RateMeter } from './rate-meter.ts';
 
 export interface AddressLimitOptions {
