@@ -27,6 +27,10 @@ export interface Disk {
   /** Makes creations, renames and removals in `directory` durable. */
   syncDirectory(directory: string): Promise<void>;
   /**
+   * Names the place where the files lie: stays the same when the directory is renamed, differs in every copy of it.
+   */
+  identity(): Promise<string>;
+  /**
    * Takes the one lock of this directory tree, held until `release` or the death of the process.
    * Resolves with undefined when somebody else holds it.
    */

@@ -16,6 +16,7 @@ export function embeddedDriver(
     clock,
     random: new SeededRandom(7),
     durability: Durability.Disk,
+    reserveBytes: 0,
     retention: () => ({ ageMs: 30 * 24 * 3_600_000, countMax: 100_000 }),
     ...options,
   });

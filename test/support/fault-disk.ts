@@ -128,6 +128,13 @@ export class FaultDisk implements Disk {
     this.events.push({ type: 'syncDirectory' });
   }
 
+  /** Where the disk believes to be; an image of a power loss is the same place, a copy is another. */
+  place = 'here';
+
+  async identity(): Promise<string> {
+    return this.place;
+  }
+
   async lock(): Promise<{ release(): Promise<void> } | undefined> {
     if (this.#isLocked) return undefined;
     this.#isLocked = true;

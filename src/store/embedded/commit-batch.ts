@@ -1,10 +1,11 @@
 /**
- * Decides the operations of one commit, in order, and encodes what they change into the commit's record.
+ * Decides the operations of commits, in order, and encodes what they change into the commit's record.
  *
- *   take ─► … ─► take ──► (written, synced) ──► publish        or, when the disk was full, ──► undo
+ *   begin ─► take ─► … ─► take ──► (written, synced) ──► publish     or, when the disk was full, ──► undo
  *
- * The state is changed at once, so that later operations of the batch see earlier ones; readers see it only after
- * `publish`: messages by the visible head, sessions by the copies kept here of how they were. One batch at a time.
+ * The state is changed at once, so that later operations see earlier ones; readers see it only after `publish`:
+ * messages by the visible head, sessions by the copies kept of how they were. The next commit may be decided while the
+ * ones before it are being synced. They are published in order; only the newest can be taken back.
  */
 import type { AppId, Epoch, MessageId, Seq, Uid } from '../../model/ids.ts';
 import { messageIdTimeMs } from '../../model/message-id.ts';
@@ -22,6 +23,7 @@ import {
   ReauthenticateStatus,
   type RevokeOperation,
 } from '../store.ts';
+import { BatchChanges } from './batch-changes.ts';
 import type { DedupeKey } from './dedupe-key.ts';
 import type { EngineState } from './engine-state.ts';
 import {
@@ -37,13 +39,6 @@ import {
 import type { RecordBuilder } from './record-builder.ts';
 import type { TimelineRetention } from './timeline-retention.ts';
 
-interface CursorUndo {
-  user: number;
-  deviceId: CursorOperation['deviceId'];
-  cursor: number;
-  lastUsedMs: number;
-}
-
 /** Small state to be written again before the segment that holds it is deleted. */
 export interface Rewrite {
   users: readonly number[];
@@ -56,14 +51,10 @@ export class CommitBatch {
   readonly #key: DedupeKey;
   readonly #retention: TimelineRetention;
   readonly #entry = new AppendEntry();
-  /** Users whose timelines grew: one entry a message and timeline. */
-  readonly #grown: number[] = [];
-  /** Keys of the new dedupe rows, three words each. */
-  readonly #keys: number[] = [];
-  readonly #cursors: CursorUndo[] = [];
-  readonly #snapshots: { user: number; position: number }[] = [];
-  readonly #sessionsBefore = new Map<number, SessionState>();
-  #usersBefore = 0;
+  /** Begun and neither published nor taken back, oldest first. */
+  readonly #underWay: BatchChanges[] = [];
+  readonly #spares: BatchChanges[] = [];
+  #changes: BatchChanges = new BatchChanges();
   #wallMs = 0;
 
   constructor(state: EngineState, builder: RecordBuilder, key: DedupeKey, retention: TimelineRetention) {
@@ -73,10 +64,14 @@ export class CommitBatch {
     this.#retention = retention;
   }
 
-  begin(wallMs: number): void {
+  begin(wallMs: number): BatchChanges {
+    const changes = this.#spares.pop() ?? new BatchChanges();
+    changes.usersBefore = this.#state.directory.count;
+    this.#changes = changes;
+    this.#underWay.push(changes);
     this.#wallMs = wallMs;
-    this.#usersBefore = this.#state.directory.count;
     this.#state.dedupe.setTime(wallMs);
+    return changes;
   }
 
   take(operation: Operation): void {
@@ -92,55 +87,65 @@ export class CommitBatch {
     for (const user of rewrite.users) {
       const partition = directory.partition[user]!;
       const position = encodeUser(this.#builder, user, partition, directory.app(user), directory.uid(user));
-      this.#snapshots.push({ user, position });
+      this.#changes.snapshots.push({ user, position });
       encodeTimeline(this.#builder, user, partition, directory.head[user]!, directory.floor[user]!);
       encodeSessions(this.#builder, user, partition, this.#state.epochOf(user), this.#state.sessions(user));
     }
     for (const row of rewrite.dedupe) encodeDedupe(this.#builder, row);
   }
 
-  /** How a user's sessions are for readers while the batch is under way. */
+  /** How a user's sessions are for readers: as they were before the oldest commit under way that changes them. */
   committedSessions(user: number): SessionState {
-    return this.#sessionsBefore.get(user) ?? this.#state.sessions(user);
+    for (const { sessionsBefore } of this.#underWay) {
+      const before = sessionsBefore.get(user);
+      if (before !== undefined) return before;
+    }
+    return this.#state.sessions(user);
   }
 
-  publish(): void {
+  /** The oldest commit under way, and it alone, may be seen from now on. */
+  publish(changes: BatchChanges): void {
     const { directory, segments } = this.#state;
-    const grown = this.#grown;
-    for (let i = 0; i < grown.length; i++) {
-      const user = grown[i]!;
-      directory.visibleHead[user] = directory.head[user]!;
-    }
-    segments.active.liveRows += grown.length;
-    for (let i = 0; i < grown.length; i++) this.#retention.limitCount(grown[i]!);
-    for (const { user, position } of this.#snapshots) directory.snapshotPosition[user] = position;
-    this.#clear();
+    const { grown } = changes;
+    this.#underWay.splice(this.#underWay.indexOf(changes), 1);
+    for (let i = 0; i < grown.length; i += 2) directory.visibleHead[grown[i]!] = grown[i + 1]!;
+    segments.active.liveRows += grown.length / 2;
+    for (let i = 0; i < grown.length; i += 2) this.#retention.limitCount(grown[i]!);
+    for (const { user, position } of changes.snapshots) directory.snapshotPosition[user] = position;
   }
 
-  undo(): void {
-    const { directory, timelines, dedupe, devices } = this.#state;
-    for (const user of this.#grown) {
-      timelines.pop(user);
-      directory.head[user]!--;
+  /** Takes the newest commit back. */
+  undo(changes: BatchChanges): void {
+    const { directory, timelines, devices } = this.#state;
+    const { grown } = changes;
+    this.#underWay.splice(this.#underWay.indexOf(changes), 1);
+    for (let i = 0; i < grown.length; i += 2) {
+      timelines.pop(grown[i]!);
+      directory.head[grown[i]!]!--;
     }
-    const keys = this.#keys;
-    for (let i = 0; i < keys.length; i += 3) dedupe.remove(keys[i]!, keys[i + 1]!, keys[i + 2]!);
-    for (const [user, sessions] of this.#sessionsBefore) this.#state.setSessions(user, sessions);
-    for (const { user, deviceId, cursor, lastUsedMs } of this.#cursors.reverse()) {
+    for (const operation of changes.operations) if (operation.type === OperationType.Append) this.#forget(operation);
+    for (const [user, sessions] of changes.sessionsBefore) this.#state.setSessions(user, sessions);
+    for (const { user, deviceId, cursor, lastUsedMs } of changes.cursors.reverse()) {
       const row = devices.find(directory.firstDevice[user]!, deviceId);
       devices.cursor[row] = cursor;
       devices.lastUsedMs[row] = lastUsedMs;
     }
-    while (directory.count > this.#usersBefore) directory.removeNewest();
-    this.#clear();
+    while (directory.count > changes.usersBefore) directory.removeNewest();
   }
 
-  #clear(): void {
-    this.#grown.length = 0;
-    this.#keys.length = 0;
-    this.#cursors.length = 0;
-    this.#snapshots.length = 0;
-    this.#sessionsBefore.clear();
+  /** Nobody needs `changes` any more. */
+  release(changes: BatchChanges): void {
+    changes.clear();
+    this.#spares.push(changes);
+  }
+
+  #forget(operation: AppendOperation): void {
+    if (operation.status !== AppendStatus.Stored) return;
+    const { directory, dedupe } = this.#state;
+    const key = this.#key;
+    const target = directory.find(operation.app, operation.target);
+    key.compute(target, directory.find(operation.app, operation.sender), operation.clientMsgId);
+    dedupe.remove(key.key0, key.key1, key.key2);
   }
 
   #append(operation: AppendOperation): void {
@@ -177,7 +182,6 @@ export class CommitBatch {
     operation.seq = seq as Seq;
     operation.senderSeq = senderSeq as Seq;
     dedupe.insert(key.key0, key.key1, key.key2, bodyHash, messageId, timeMs);
-    this.#keys.push(key.key0, key.key1, key.key2);
     this.#encode(operation, target, sender, bodyHash);
   }
 
@@ -203,10 +207,10 @@ export class CommitBatch {
     entry.payload = operation.payload;
     const position = encodeAppend(this.#builder, entry);
     timelines.append(target, seq, position, directory.floor[target]!);
-    this.#grown.push(target);
+    this.#changes.grown.push(target, seq);
     if (senderSeq > 0) {
       timelines.append(sender, senderSeq, position, directory.floor[sender]!);
-      this.#grown.push(sender);
+      this.#changes.grown.push(sender, senderSeq);
     }
   }
 
@@ -242,7 +246,7 @@ export class CommitBatch {
   }
 
   #storeSessions(user: number, sessions: SessionState): void {
-    if (!this.#sessionsBefore.has(user)) this.#sessionsBefore.set(user, this.#state.sessions(user));
+    if (!this.#changes.sessionsBefore.has(user)) this.#changes.sessionsBefore.set(user, this.#state.sessions(user));
     this.#state.setSessions(user, sessions);
     encodeSessions(this.#builder, user, this.#state.directory.partition[user]!, this.#state.epochOf(user), sessions);
   }
@@ -257,7 +261,7 @@ export class CommitBatch {
     if (row === 0) return;
     const before = devices.cursor[row]!;
     if (!cursorMoves(operation, before, epoch as Epoch, directory.head[user]!)) return;
-    this.#cursors.push({ user, deviceId, cursor: before, lastUsedMs: devices.lastUsedMs[row]! });
+    this.#changes.cursors.push({ user, deviceId, cursor: before, lastUsedMs: devices.lastUsedMs[row]! });
     devices.cursor[row] = seq;
     devices.lastUsedMs[row] = this.#wallMs;
     encodeCursor(this.#builder, user, directory.partition[user]!, epoch, { seq, lastUsedMs: this.#wallMs, deviceId });
@@ -269,7 +273,7 @@ export class CommitBatch {
     if (known >= 0) return known;
     const user = directory.add(app, uid);
     const position = encodeUser(this.#builder, user, directory.partition[user]!, app, uid);
-    this.#snapshots.push({ user, position });
+    this.#changes.snapshots.push({ user, position });
     return user;
   }
 }

@@ -1,21 +1,32 @@
 /**
- * Group commit: everything that arrives while the last commit is being written goes into the next one.
+ * Group commit: everything that arrives while commits are being written goes into the next one.
  *
- *   submit ─► queue ─► CommitBatch ─► one record ─► write ─► fdatasync ─► publish ─► sink.committed(batch)
- *             └─────────────── one commit under way at a time ───────────────┘
+ *   submit ─► queue ─► CommitBatch ─► one record ─► write ─┬► fdatasync ─► publish ─► sink.committed(batch)
+ *             └── one commit is decided at a time ─────────┘   one sync at a time, over all that was written before it
  *
- * Two promises per commit, none per operation.
+ * While a sync is under way a further commit is decided and written once `EARLY_OPERATIONS_MIN` operations wait, so that
+ * a slow disk costs latency and not throughput; the sync that follows covers all of them. Fewer wait for its end: a
+ * record of their own would cost more than it saves. At most `UNSYNCED_COMMITS_MAX` are written and not synced.
+ *
+ * A few promises per commit, none per operation.
  */
 import type { Clock } from '../../clock/clock.ts';
 import { Durability } from '../../model/durability.ts';
 import { type CommitSink, type Committed, type Operation, OperationType, RefusalReason } from '../store.ts';
+import type { BatchChanges } from './batch-changes.ts';
 import type { CommitBatch, Rewrite } from './commit-batch.ts';
 import type { EngineState } from './engine-state.ts';
 import type { LogWriter } from './log-writer.ts';
 import type { RecordBuilder } from './record-builder.ts';
+import type { SpaceReserve } from './space-reserve.ts';
 
 const LoopState = { Idle: 0, Committing: 1, Closed: 2, Failed: 3 } as const;
 type LoopState = (typeof LoopState)[keyof typeof LoopState];
+
+const EARLY_OPERATIONS_MIN = 256;
+const UNSYNCED_COMMITS_MAX = 8;
+/** A commit of more would keep the disk waiting while it is encoded, and everybody else too. */
+const COMMIT_OPERATIONS_MAX = 1024;
 
 export interface CommitLoopOptions {
   clock: Clock;
@@ -38,22 +49,36 @@ export class CommitLoop {
   readonly #builder: RecordBuilder;
   readonly #log: LogWriter;
   readonly #sink: CommitSink;
+  readonly #reserve: SpaceReserve;
   #queue: Operation[] = [];
   /** Operations before this place of the queue were taken. */
   #taken = 0;
   #queueBytes = 0;
   readonly #rewrites: PendingRewrite[] = [];
-  readonly #committing: Operation[] = [];
+  /** Written and not yet reported, oldest first. */
+  readonly #unsynced: BatchChanges[] = [];
+  #isSyncing = false;
+  /** Ends the loop's wait for a sync or for enough operations. */
+  #wake: (() => void) | undefined;
   readonly #refusals: { operation: Operation; reason: RefusalReason }[] = [];
   /** Bytes that operations and rewrites put into records since the start. */
   operationBytes = 0;
   rewriteBytes = 0;
+  /** Is told whenever a commit was refused for lack of space. */
+  onNoSpace: () => void = () => undefined;
   #loopState: LoopState = LoopState.Idle;
   #running: Promise<void> = Promise.resolve();
 
   constructor(
     options: CommitLoopOptions,
-    parts: { state: EngineState; batch: CommitBatch; builder: RecordBuilder; log: LogWriter; sink: CommitSink },
+    parts: {
+      state: EngineState;
+      batch: CommitBatch;
+      builder: RecordBuilder;
+      log: LogWriter;
+      sink: CommitSink;
+      reserve: SpaceReserve;
+    },
   ) {
     this.#options = options;
     this.#state = parts.state;
@@ -61,6 +86,7 @@ export class CommitLoop {
     this.#builder = parts.builder;
     this.#log = parts.log;
     this.#sink = parts.sink;
+    this.#reserve = parts.reserve;
   }
 
   get hasFailed(): boolean {
@@ -68,7 +94,7 @@ export class CommitLoop {
   }
 
   submit(operation: Operation): void {
-    if (this.#loopState >= LoopState.Closed) {
+    if (this.#loopState >= LoopState.Closed || this.#reserve.isShort) {
       this.#refuseLater(operation, RefusalReason.Unavailable);
       return;
     }
@@ -82,6 +108,7 @@ export class CommitLoop {
     }
     this.#queueBytes += bytes;
     this.#queue.push(operation);
+    if (this.#wake !== undefined && this.#isWorthACommit()) this.#wakeUp();
     this.#start();
   }
 
@@ -104,7 +131,9 @@ export class CommitLoop {
     if (this.#loopState === LoopState.Failed) return;
     this.#loopState = LoopState.Failed;
     for (const { done } of this.#rewrites.splice(0)) done(false);
+    for (const { waiting } of this.#unsynced) for (const done of waiting) done(false);
     this.#sink.failed(error);
+    this.#wakeUp();
   }
 
   #start(): void {
@@ -121,48 +150,104 @@ export class CommitLoop {
 
   async #run(): Promise<void> {
     while (this.#loopState === LoopState.Committing) {
-      if (this.#taken === this.#queue.length && this.#rewrites.length === 0) {
+      if (this.#isWorthACommit()) await this.#commit();
+      else if (this.#isSyncing) await this.#sleep();
+      else if (this.#unsynced.length > 0) this.#sync();
+      else {
         this.#loopState = LoopState.Idle;
         return;
       }
-      await this.#commit();
     }
+  }
+
+  /** Whether to decide another commit now. A full segment is left only when everything in it is reported. */
+  #isWorthACommit(): boolean {
+    const waiting = this.#queue.length - this.#taken;
+    const unsynced = this.#unsynced.length;
+    if (unsynced >= UNSYNCED_COMMITS_MAX || (unsynced > 0 && this.#log.isSegmentFull)) return false;
+    return this.#isSyncing ? waiting >= EARLY_OPERATIONS_MIN : waiting > 0 || this.#rewrites.length > 0;
+  }
+
+  #sleep(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  #wakeUp(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
   }
 
   async #commit(): Promise<void> {
     const { durability, clock } = this.#options;
     const hasRoom = await this.#log.makeRoom();
-    const rewrites = this.#fill(clock.wallMs());
+    if (this.#reserve.isShort) this.#refuseQueue();
+    const changes = this.#fill(clock.wallMs());
     const isEmpty = this.#builder.entries === 0;
-    if (!hasRoom && !isEmpty) return this.#refuseBatch(rewrites);
-    if (isEmpty) return this.#report(rewrites);
-    this.#state.marks.note(clock.wallMs(), this.#log.position);
-    const record = this.#builder.finish();
-    const isEarly = durability === Durability.Memory;
-    if (isEarly) this.#report(rewrites);
-    if (!(await this.#log.write(record))) {
-      if (isEarly) throw new Error('no space left for operations that were already reported at level memory');
-      this.#builder.retract(record);
-      return this.#refuseBatch(rewrites);
+    if (!hasRoom && !isEmpty) return this.#refuse(changes);
+    changes.end = this.#log.position;
+    if (!isEmpty) {
+      this.#state.marks.note(clock.wallMs(), this.#log.position);
+      const record = this.#builder.finish();
+      changes.end += record.length;
+      const isEarly = durability === Durability.Memory;
+      if (isEarly) this.#report(changes);
+      if (!(await this.#log.write(record))) {
+        if (isEarly) throw new Error('no space left for operations that were already reported at level memory');
+        this.#builder.retract(record);
+        return this.#refuse(changes);
+      }
+      if (isEarly) return;
     }
-    // Something else may have failed while this was written: then nothing more is acknowledged.
-    if (!isEarly && this.#loopState === LoopState.Committing) this.#report(rewrites);
+    this.#unsynced.push(changes);
+    if (durability !== Durability.Disk) this.#reportWritten();
+    else if (!this.#isSyncing) this.#sync();
+  }
+
+  /** Syncs what is written, reports it, and wakes the loop for what came meanwhile. */
+  #sync(): void {
+    this.#isSyncing = true;
+    this.#log
+      .sync()
+      .then(() => {
+        this.#isSyncing = false;
+        this.#reportWritten();
+      })
+      .catch((error: unknown) => {
+        this.#isSyncing = false;
+        this.fail(error instanceof Error ? error : new Error(String(error)));
+      })
+      .then(() => this.#wakeUp());
+  }
+
+  /** Reports what is committed at the store's level, in order, unless something failed meanwhile. */
+  #reportWritten(): void {
+    while (this.#loopState === LoopState.Committing) {
+      const oldest = this.#unsynced[0];
+      if (oldest === undefined || oldest.end > this.#log.committedMark) return;
+      this.#unsynced.shift();
+      this.#report(oldest);
+    }
   }
 
   /** Decides as many operations as the record may hold. */
-  #fill(wallMs: number): PendingRewrite[] {
+  #fill(wallMs: number): BatchChanges {
     const { commitBytesMax } = this.#options;
     const queue = this.#queue;
     const builder = this.#builder;
     const batch = this.#batch;
     this.#log.begin(builder);
-    batch.begin(wallMs);
+    const changes = batch.begin(wallMs);
     let taken = this.#taken;
-    while (taken < queue.length && builder.length < commitBytesMax) {
+    // Space that was set free for retention is not for operations.
+    const last = this.#reserve.isShort ? taken : Math.min(queue.length, taken + COMMIT_OPERATIONS_MAX);
+    while (taken < last && builder.length < commitBytesMax) {
       const operation = queue[taken++]!;
       batch.take(operation);
       if (operation.type === OperationType.Append) this.#queueBytes -= operation.payload.length;
-      this.#committing.push(operation);
+      changes.operations.push(operation);
     }
     if (taken === queue.length) {
       queue.length = 0;
@@ -175,28 +260,31 @@ export class CommitLoop {
     const operationBytes = builder.length;
     this.operationBytes += operationBytes;
     const rewrite = this.#rewrites.shift();
-    if (rewrite === undefined) return [];
+    if (rewrite === undefined) return changes;
     batch.takeRewrite(rewrite.rewrite);
+    changes.waiting.push(rewrite.done);
     this.rewriteBytes += builder.length - operationBytes;
-    return [rewrite];
+    return changes;
   }
 
-  #report(rewrites: readonly PendingRewrite[]): void {
-    this.#batch.publish();
-    if (this.#committing.length > 0) this.#sink.committed(this.#committing as Committed<Operation>[]);
-    this.#committing.length = 0;
-    for (const { done } of rewrites) done(true);
+  #report(changes: BatchChanges): void {
+    this.#batch.publish(changes);
+    if (changes.operations.length > 0) this.#sink.committed(changes.operations as Committed<Operation>[]);
+    for (const done of changes.waiting) done(true);
+    this.#batch.release(changes);
   }
 
-  /** Refuses the batch, and what is queued behind it: nothing may overtake a refused operation. */
-  #refuseBatch(rewrites: readonly PendingRewrite[]): void {
-    this.#batch.undo();
-    const refused = this.#committing.splice(0).concat(this.#queue.slice(this.#taken));
-    this.#queue.length = 0;
-    this.#taken = 0;
+  #refuse(changes: BatchChanges): void {
+    this.#batch.undo(changes);
+    for (const operation of changes.operations) this.#sink.refused(operation, RefusalReason.Unavailable);
+    for (const done of changes.waiting) done(false);
+    this.#batch.release(changes);
+    this.onNoSpace();
+  }
+
+  #refuseQueue(): void {
+    for (const operation of this.#queue.splice(this.#taken)) this.#refuseLater(operation, RefusalReason.Unavailable);
     this.#queueBytes = 0;
-    for (const operation of refused) this.#sink.refused(operation, RefusalReason.Unavailable);
-    for (const { done } of rewrites) done(false);
   }
 
   #refuseLater(operation: Operation, reason: RefusalReason): void {

@@ -10,93 +10,41 @@
  * Memory: about 260 bytes a user with one device, 8–16 bytes a readable message and timeline, 32–64 bytes a message in
  * the dedupe window. See docs/adr/0003-embedded-store.md for the numbers and the alternatives.
  */
-import type { Clock, TimerHandle } from '../../clock/clock.ts';
-import type { Random } from '../../clock/random.ts';
-import type { Durability } from '../../model/durability.ts';
+import type { TimerHandle } from '../../clock/clock.ts';
 import type { AppId, Epoch, Seq, Uid } from '../../model/ids.ts';
-import { PARTITIONS_DEFAULT, partitionOf } from '../../model/partition.ts';
-import { DEDUPE_WINDOW_MS_DEFAULT, DEDUPE_WINDOW_MS_MIN } from '../dedupe-rules.ts';
+import { partitionOf } from '../../model/partition.ts';
+import { DEDUPE_WINDOW_MS_MIN } from '../dedupe-rules.ts';
 import type { Disk } from '../disk.ts';
 import { currentSessions, emptySessionState } from '../session-rules.ts';
 import {
   type CommitSink,
   type Operation,
   OperationType,
-  type RetentionPolicy,
   type Store,
   type StoreInfo,
   StoreOpenError,
   type TimelinePage,
   type UserState,
 } from '../store.ts';
-import { CommitBatch } from './commit-batch.ts';
-import { CommitLoop } from './commit-loop.ts';
-import { DedupeKey } from './dedupe-key.ts';
-import { EngineState } from './engine-state.ts';
+import type { BackupResult } from './backup.ts';
+import { BackupError } from './backup.ts';
+import { type EmbeddedStoreOptions, ENGINE_DEFAULTS, type Engine, type EngineOptions, openEngine } from './engine.ts';
 import { TEXT_UNITS_MAX } from './entry-codec.ts';
-import { LogTail } from './log-tail.ts';
-import { LogWriter } from './log-writer.ts';
-import { loadMeta } from './meta-file.ts';
-import { MetaKeeper } from './meta-keeper.ts';
-import { RecordBuilder } from './record-builder.ts';
-import { LogRecovery } from './recovery.ts';
-import { Replay } from './replay.ts';
-import { SegmentReclaimer } from './segment-reclaimer.ts';
-import { SegmentSet } from './segment-set.ts';
-import { createStore, takeOver } from './store-files.ts';
-import { StoreReadError, TimelineReader } from './timeline-reader.ts';
-import { TimelineRetention } from './timeline-retention.ts';
+import { backupEngine } from './online-backup.ts';
+import { StoreReadError } from './timeline-reader.ts';
 
-export interface EmbeddedStoreOptions {
-  disk: Disk;
-  clock: Clock;
-  random: Random;
-  durability: Durability;
-  retention: (app: AppId) => RetentionPolicy;
-  /** For a new store; an existing one keeps its own. */
-  partitions?: number;
-  dedupeWindowMs?: number;
-  segmentBytesMax?: number;
-  commitBytesMax?: number;
-  queueOperationsMax?: number;
-  queueBytesMax?: number;
-  /** Newest log bytes kept in memory. */
-  tailBytesMax?: number;
-  retentionSweepMs?: number;
-}
-
-const DEFAULTS = {
-  partitions: PARTITIONS_DEFAULT,
-  dedupeWindowMs: DEDUPE_WINDOW_MS_DEFAULT,
-  segmentBytesMax: 64 * 1024 * 1024,
-  commitBytesMax: 4 * 1024 * 1024,
-  queueOperationsMax: 65_536,
-  queueBytesMax: 64 * 1024 * 1024,
-  tailBytesMax: 16 * 1024 * 1024,
-  retentionSweepMs: 1000,
-};
-
-interface Engine {
-  state: EngineState;
-  meta: MetaKeeper;
-  batch: CommitBatch;
-  loop: CommitLoop;
-  log: LogWriter;
-  reader: TimelineReader;
-  reclaimer: SegmentReclaimer;
-  segments: SegmentSet;
-  retention: TimelineRetention;
-}
+export type { EmbeddedStoreOptions } from './engine.ts';
 
 export class EmbeddedStore implements Store {
-  readonly #options: EmbeddedStoreOptions & typeof DEFAULTS;
+  readonly #options: EngineOptions;
   #lock: { release(): Promise<void> } | undefined;
   #engine: Engine | undefined;
   #timer: TimerHandle;
   #closing: Promise<void> | undefined;
+  #backup: Promise<BackupResult> | undefined;
 
   constructor(options: EmbeddedStoreOptions) {
-    this.#options = { ...DEFAULTS, ...options };
+    this.#options = { ...ENGINE_DEFAULTS, ...options };
     if (this.#options.dedupeWindowMs < DEDUPE_WINDOW_MS_MIN) {
       throw new RangeError(`the dedupe window is at least ${DEDUPE_WINDOW_MS_MIN} ms`);
     }
@@ -108,7 +56,7 @@ export class EmbeddedStore implements Store {
       throw new StoreOpenError('another process has this data directory open; stop it first');
     }
     try {
-      this.#engine = await this.#openEngine(sink);
+      this.#engine = await openEngine(this.#options, sink);
     } catch (error) {
       await this.#lock.release();
       this.#lock = undefined;
@@ -157,49 +105,25 @@ export class EmbeddedStore implements Store {
     };
   }
 
+  /**
+   * Writes a consistent prefix of the store, up to what is committed now, into `target`, which must be empty, while
+   * everything goes on. Rejects with a `BackupError`; what is there then has no `store.meta` and is not a backup.
+   */
+  async backup(target: Disk): Promise<BackupResult> {
+    const engine = this.#opened();
+    if (this.#backup !== undefined) throw new BackupError('a backup is being made already');
+    if (engine.loop.hasFailed) throw new BackupError('the store has failed; restart it first');
+    this.#backup = backupEngine(engine, target, () => this.#closing !== undefined);
+    try {
+      return await this.#backup;
+    } finally {
+      this.#backup = undefined;
+    }
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
-  }
-
-  async #openEngine(sink: CommitSink): Promise<Engine> {
-    const options = this.#options;
-    const { disk, clock, durability } = options;
-    const loaded = (await loadMeta(disk)) ?? (await createStore(disk, options.random, options));
-    const segments = new SegmentSet(disk);
-    const meta = new MetaKeeper(disk, loaded);
-    try {
-      const state = new EngineState(loaded, segments, options.dedupeWindowMs);
-      state.dedupe.setTime(clock.wallMs());
-      const end = await new LogRecovery(disk, loaded, segments, new Replay(state)).run();
-      assertAllNamed(state);
-      await takeOver(meta, segments, end, durability);
-      state.epochs.set(meta.current.epochs);
-      state.continueMessageIds();
-      const secret = loaded.secret[0]!;
-      const tail = new LogTail(options.tailBytesMax);
-      const builder = new RecordBuilder(tail, secret);
-      const retention = new TimelineRetention(state, options.retention);
-      retention.sweepAll(clock.wallMs());
-      const batch = new CommitBatch(state, builder, new DedupeKey(Uint32Array.from(loaded.secret)), retention);
-      const log = new LogWriter(disk, segments, meta, end, options);
-      const loop = new CommitLoop(options, { state, batch, builder, log, sink });
-      const reclaimer = new SegmentReclaimer(state, loop, log, meta);
-      return {
-        state,
-        meta,
-        batch,
-        loop,
-        log,
-        reader: new TimelineReader(state, tail, secret),
-        reclaimer,
-        segments,
-        retention,
-      };
-    } catch (error) {
-      await segments.close();
-      throw error;
-    }
   }
 
   #sweepLater(): void {
@@ -218,6 +142,7 @@ export class EmbeddedStore implements Store {
     this.#options.clock.clearTimer(this.#timer);
     const { loop, log, meta, state, segments } = engine;
     try {
+      await this.#backup?.catch(() => undefined);
       await engine.reclaimer.stop();
       await loop.drain();
       if (!loop.hasFailed) {
@@ -261,12 +186,4 @@ function assertFits(operation: Operation): void {
         (operation.type !== OperationType.Login ||
           (operation.deviceId.length <= TEXT_UNITS_MAX && operation.deviceType.length <= TEXT_UNITS_MAX)));
   if (!fits) throw new RangeError('an identifier of a store operation is too long');
-}
-
-function assertAllNamed(state: EngineState): void {
-  for (let user = 0; user < state.directory.count; user++) {
-    if (!state.directory.isNamed(user)) {
-      throw new StoreOpenError(`the log mentions user number ${user} but never names it; restore from a backup`);
-    }
-  }
 }

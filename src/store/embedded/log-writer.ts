@@ -1,13 +1,15 @@
 /**
- * The end of the log: writes one record at a time, makes it durable as far as the level asks, and starts a new segment
- * when the present one is full.
+ * The end of the log: writes one record at a time, makes what is written durable, and starts a new segment when the
+ * present one is full. A record may be written while the ones before it are being synced.
  *
- * No space is an answer (`false`: the log is as it was before); every other failure is thrown and final.
+ * No space is an answer (`false`: the log is as it was before); every other failure is thrown and final. The system
+ * reports a failed fsync once, to one of those who asked: syncs run one at a time and none follows a failed one.
  */
 import { Durability } from '../../model/durability.ts';
 import type { Disk, DiskFile } from '../disk.ts';
 import { SEGMENT_HEADER_BYTES } from './format.ts';
 import type { MetaKeeper } from './meta-keeper.ts';
+import { isNoSpace } from './no-space.ts';
 import type { RecordBuilder, SealedRecord } from './record-builder.ts';
 import type { LogEnd } from './recovery.ts';
 import { type SegmentSet, segmentPath } from './segment-set.ts';
@@ -22,6 +24,8 @@ export class LogWriter {
   #commit: number;
   #previousCrc: number;
   #durableMark: number;
+  #syncing: Promise<void> | undefined;
+  #failure: unknown;
 
   constructor(
     disk: Disk,
@@ -46,14 +50,25 @@ export class LogWriter {
     return this.#position;
   }
 
+  /** Everything before this position was reported, or may be, at the store's level. */
+  get committedMark(): number {
+    return this.#durability === Durability.Disk ? this.#durableMark : this.#position;
+  }
+
+  /** True when the next record needs a new segment. */
+  get isSegmentFull(): boolean {
+    const { active } = this.#segments;
+    return active.end - active.base >= this.#segmentBytesMax;
+  }
+
   begin(builder: RecordBuilder): void {
     builder.begin(this.#position, this.#commit, this.#previousCrc, this.#durableMark, this.#durability);
   }
 
   /** Starts a new segment if it is time. Before `begin`. */
   async makeRoom(): Promise<boolean> {
+    if (!this.isSegmentFull) return true;
     const { active } = this.#segments;
-    if (active.end - active.base < this.#segmentBytesMax) return true;
     await this.sync();
     const base = this.#position;
     let file: DiskFile | undefined;
@@ -87,10 +102,6 @@ export class LogWriter {
       return false;
     }
     const end = record.position + record.length;
-    if (this.#durability === Durability.Disk) {
-      await active.file.sync();
-      this.#durableMark = end;
-    }
     active.end = end;
     this.#position = end;
     this.#commit += 1;
@@ -101,15 +112,25 @@ export class LogWriter {
   /** Makes everything written so far durable, whatever the level. */
   async sync(): Promise<void> {
     const end = this.#position;
+    while (this.#syncing !== undefined) await this.#syncing;
+    if (this.#failure !== undefined) throw this.#failure;
     if (this.#durableMark >= end) return;
-    await this.#segments.active.file.sync();
-    if (end > this.#durableMark) this.#durableMark = end;
+    this.#syncing = this.#sync();
+    await this.#syncing;
   }
-}
 
-export function isNoSpace(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return code === 'ENOSPC' || code === 'EDQUOT';
+  async #sync(): Promise<void> {
+    const end = this.#position;
+    try {
+      await this.#segments.active.file.sync();
+      this.#durableMark = end;
+    } catch (error) {
+      this.#failure = error;
+      throw error;
+    } finally {
+      this.#syncing = undefined;
+    }
+  }
 }
 
 function ignoreMissing(): void {

@@ -25,6 +25,10 @@ export interface SealedSegment {
 export interface StoreMeta {
   format: number;
   storeId: string;
+  /** 1 for a new store; one more for each life that begins with a restore, a copy or a cutting repair. */
+  generation: number;
+  /** `Disk.identity` of where the store was opened last; another place is a copy. Empty in a backup. */
+  place: string;
   partitions: number;
   /** Key of the log's checksums and of the dedupe keys: u32 words. */
   secret: number[];

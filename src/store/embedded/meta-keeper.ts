@@ -1,15 +1,22 @@
-/** Holds the store's meta data and replaces the file for every change, one change at a time. */
+/**
+ * Holds the store's meta data and replaces the file for every change, one change at a time. A full disk does not stop it
+ * as long as there is a reserve.
+ */
 import type { Disk } from '../disk.ts';
 import { type StoreMeta, saveMeta } from './meta-file.ts';
+import { isNoSpace } from './no-space.ts';
+import type { SpaceReserve } from './space-reserve.ts';
 
 export class MetaKeeper {
   readonly #disk: Disk;
+  readonly #reserve: SpaceReserve;
   #current: StoreMeta;
   #last: Promise<void> = Promise.resolve();
 
-  constructor(disk: Disk, meta: StoreMeta) {
+  constructor(disk: Disk, meta: StoreMeta, reserve: SpaceReserve) {
     this.#disk = disk;
     this.#current = meta;
+    this.#reserve = reserve;
   }
 
   get current(): StoreMeta {
@@ -21,10 +28,19 @@ export class MetaKeeper {
     const done = this.#last.then(async () => {
       const next = structuredClone(this.#current);
       edit(next);
-      await saveMeta(this.#disk, next);
+      await this.#save(next);
       this.#current = next;
     });
     this.#last = done.catch(() => undefined);
     return done;
+  }
+
+  async #save(meta: StoreMeta): Promise<void> {
+    try {
+      await saveMeta(this.#disk, meta);
+    } catch (error) {
+      if (!isNoSpace(error) || !(await this.#reserve.release())) throw error;
+      await saveMeta(this.#disk, meta);
+    }
   }
 }

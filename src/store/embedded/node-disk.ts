@@ -1,8 +1,12 @@
 /** The machine's own disk. See `../disk.ts`. */
-import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lockDirectory, type ProcessLock } from '../../net/process-lock.ts';
 import type { Disk, DiskFile } from '../disk.ts';
+import { lockFile } from './file-lock.ts';
+import { LOG_DIRECTORY } from './segment-set.ts';
+
+const LOCK_FILE = 'owner.lock';
 
 class NodeDiskFile implements DiskFile {
   readonly #handle: FileHandle;
@@ -85,8 +89,24 @@ export class NodeDisk implements Disk {
     }
   }
 
+  /** Inode and time of birth of the log's directory: a copy has others, also one that kept hard links to the files. */
+  async identity(): Promise<string> {
+    const path = join(this.#root, LOG_DIRECTORY);
+    await mkdir(path, { recursive: true });
+    const { ino, birthtimeNs } = await stat(path, { bigint: true });
+    return `${ino}-${birthtimeNs}`;
+  }
+
+  /** Two locks: a name that no other process of this network namespace can take, and a lock that the kernel holds. */
   async lock(): Promise<ProcessLock | undefined> {
     await mkdir(this.#root, { recursive: true });
-    return lockDirectory(this.#root);
+    const name = await lockDirectory(this.#root);
+    if (name === undefined) return undefined;
+    const file = await lockFile(join(this.#root, LOCK_FILE));
+    if (file === undefined) {
+      await name.release();
+      return undefined;
+    }
+    return { release: () => file.release().finally(() => name.release()) };
   }
 }

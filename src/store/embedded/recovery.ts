@@ -12,9 +12,10 @@
  */
 import type { Disk, DiskFile } from '../disk.ts';
 import { StoreOpenError } from '../store.ts';
-import { checksum, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES, SEGMENT_MAGIC, SegmentField, viewOf } from './format.ts';
+import { SEGMENT_HEADER_BYTES, viewOf } from './format.ts';
+import { type LogChain, ScanProblem, scanRecords, startChain } from './log-scan.ts';
 import type { StoreMeta } from './meta-file.ts';
-import { blocksAreIntact, laterRecordProvesDurable, readRecordHeader } from './record-reader.ts';
+import { laterRecordProvesDurable } from './record-reader.ts';
 import type { Replay } from './replay.ts';
 import { LOG_DIRECTORY, type Segment, type SegmentSet, segmentBase, segmentPath } from './segment-set.ts';
 
@@ -29,13 +30,6 @@ export interface LogEnd {
   tornBytes: number;
 }
 
-interface Chain {
-  position: number;
-  commit: number;
-  previousCrc: number;
-  durableMark: number;
-}
-
 const ADVICE = 'Nothing was changed. Run `sluice fsck` to see how much is readable, or restore from a backup.';
 
 export class LogRecovery {
@@ -43,7 +37,7 @@ export class LogRecovery {
   readonly #meta: StoreMeta;
   readonly #segments: SegmentSet;
   readonly #replay: Replay;
-  #chain: Chain | undefined;
+  #chain: LogChain | undefined;
   #buffer: Buffer = Buffer.alloc(0);
 
   constructor(disk: Disk, meta: StoreMeta, segments: SegmentSet, replay: Replay) {
@@ -135,59 +129,15 @@ export class LogRecovery {
     const bytes = this.#buffer.subarray(0, size);
     if ((await segment.file.read(bytes, 0)) !== size) throw refusal(segment.base, 0, 'the file cannot be read whole');
     const view = viewOf(bytes);
-    const chain = this.#startSegment(segment.base, bytes, view);
-    const secret = this.#meta.secret[0]!;
-    let offset = SEGMENT_HEADER_BYTES;
-    while (offset < size) {
-      const header = readRecordHeader(bytes, view, offset, secret);
-      if (header === undefined || header.length < RECORD_HEADER_BYTES) break;
-      if (
-        header.position !== chain.position ||
-        header.commit !== chain.commit ||
-        header.previousCrc !== chain.previousCrc
-      ) {
-        throw refusal(
-          segment.base,
-          offset,
-          'a record does not follow the one before it: one is missing or out of place',
-        );
-      }
-      if (!blocksAreIntact(bytes, view, offset, header, secret)) break;
-      this.#replay.record(bytes, view, offset, header.length, chain.position, segment);
-      offset += header.length;
-      chain.position += header.length;
-      chain.commit += 1;
-      chain.previousCrc = header.crc;
-      chain.durableMark = header.durableMark;
-    }
-    return chain.position;
-  }
-
-  /** Checks the segment's header and that it continues the one before it. */
-  #startSegment(base: number, bytes: Buffer, view: DataView): Chain {
-    const meta = this.#meta;
-    if (
-      bytes.length < SEGMENT_HEADER_BYTES ||
-      view.getUint32(SegmentField.Magic, true) !== SEGMENT_MAGIC ||
-      checksum(bytes, 0, SegmentField.HeaderCrc, meta.secret[0]!) !== view.getUint32(SegmentField.HeaderCrc, true) ||
-      view.getFloat64(SegmentField.Base, true) !== base ||
-      bytes.toString('hex', SegmentField.StoreId, SegmentField.StoreId + 16) !== meta.storeId
-    ) {
-      throw refusal(base, 0, 'the header is damaged or belongs to another store');
-    }
-    const chain: Chain = {
-      position: base + SEGMENT_HEADER_BYTES,
-      commit: view.getFloat64(SegmentField.FirstCommit, true),
-      previousCrc: view.getUint32(SegmentField.PreviousCrc, true),
-      durableMark: base,
-    };
-    const before = this.#chain;
-    const adjacent = before !== undefined && before.position === base;
-    if (adjacent && (before.commit !== chain.commit || before.previousCrc !== chain.previousCrc)) {
-      throw refusal(base, 0, 'the segment does not continue the one before it');
-    }
+    const chain = startChain(this.#meta, segment.base, bytes, view, this.#chain);
+    if (typeof chain === 'string') throw refusal(segment.base, 0, chain);
     this.#chain = chain;
-    return chain;
+    const stop = scanRecords(bytes, view, segment.base, chain, this.#meta.secret[0]!, (offset, length) => {
+      this.#replay.record(bytes, view, offset, length, chain.position, segment);
+      return undefined;
+    });
+    if (stop?.problem === ScanProblem.Misplaced) throw refusal(segment.base, chain.position - segment.base, stop.what);
+    return chain.position;
   }
 }
 

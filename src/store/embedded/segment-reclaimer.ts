@@ -7,6 +7,8 @@
  * One segment at a time, one window per step: commits and reads go on in between. Segments that hold nothing but such
  * state would move it round and round: rewrites never outgrow what operations write, so the log is at most doubled by
  * them and an idle store rests.
+ *
+ * On a full disk the reserve gives the space for that, and nothing but rewrites is written until a segment is gone.
  */
 import type { MessageId } from '../../model/ids.ts';
 import { messageIdTimeMs } from '../../model/message-id.ts';
@@ -16,18 +18,32 @@ import { AppendEntry, type DedupeEntry, decodeAppendIndex, decodeDedupe, entryUs
 import { EntryType, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES, viewOf } from './format.ts';
 import type { LogWriter } from './log-writer.ts';
 import type { MetaKeeper } from './meta-keeper.ts';
+import { isNoSpace } from './no-space.ts';
 import { blockIsIntact, firstEntry, nextEntry, readRecordHeader } from './record-reader.ts';
-import type { Segment } from './segment-set.ts';
+import { type Segment, segmentPath } from './segment-set.ts';
+import type { SpaceReserve } from './space-reserve.ts';
+import { type StoreEvent, StoreEventType } from './store-event.ts';
 
 const WINDOW_BYTES = 256 * 1024;
 /** How many deleted segments meta remembers: more than a crash can leave behind. */
 const REMOVED_MAX = 8;
+
+export interface ReclaimerParts {
+  state: EngineState;
+  loop: CommitLoop;
+  log: LogWriter;
+  meta: MetaKeeper;
+  reserve: SpaceReserve;
+  report: (event: StoreEvent) => void;
+}
 
 export class SegmentReclaimer {
   readonly #state: EngineState;
   readonly #loop: CommitLoop;
   readonly #log: LogWriter;
   readonly #meta: MetaKeeper;
+  readonly #reserve: SpaceReserve;
+  readonly #report: (event: StoreEvent) => void;
   readonly #secret: number;
   /** Segments that cannot be read: kept, so that nothing unknown is deleted. */
   readonly #damaged = new Set<Segment>();
@@ -36,27 +52,61 @@ export class SegmentReclaimer {
   #dedupe: DedupeEntry[] = [];
   #running: Promise<void> | undefined;
   #isStopped = false;
+  /** The last try found no space: the next one waits for a sweep. */
+  #isStuck = false;
 
-  constructor(state: EngineState, loop: CommitLoop, log: LogWriter, meta: MetaKeeper) {
-    this.#state = state;
-    this.#loop = loop;
-    this.#log = log;
-    this.#meta = meta;
-    this.#secret = meta.current.secret[0]!;
+  constructor(parts: ReclaimerParts) {
+    this.#state = parts.state;
+    this.#loop = parts.loop;
+    this.#log = parts.log;
+    this.#meta = parts.meta;
+    this.#reserve = parts.reserve;
+    this.#report = parts.report;
+    this.#secret = parts.meta.current.secret[0]!;
   }
 
   /** Starts on the oldest segment that can go, unless one is being worked on. */
   poke(): void {
+    this.#isStuck = false;
+    if (!this.#reserve.isShort && this.#loop.rewriteBytes > this.#loop.operationBytes) return;
+    this.#start();
+  }
+
+  /** There is no space left: now, with the reserve if need be. */
+  relieve(): void {
+    if (!this.#isStuck) this.#start();
+  }
+
+  #start(): void {
     if (this.#running !== undefined || this.#isStopped) return;
-    if (this.#loop.rewriteBytes > this.#loop.operationBytes) return;
     const { segments, active } = this.#state.segments;
     const segment = segments.find((s) => s !== active && s.liveRows === 0 && !this.#damaged.has(s));
-    if (segment === undefined) return;
-    this.#running = this.#reclaim(segment)
+    if (segment === undefined && !this.#reserve.isShort) return;
+    this.#running = this.#attempt(segment)
       .catch((error: unknown) => this.#loop.fail(error instanceof Error ? error : new Error(String(error))))
       .then(() => {
         this.#running = undefined;
       });
+  }
+
+  async #attempt(segment: Segment | undefined): Promise<void> {
+    try {
+      if (segment === undefined) return;
+      let isDone = await this.#reclaim(segment);
+      if (!isDone && (await this.#reserve.release())) {
+        this.#report({
+          type: StoreEventType.SpaceShort,
+          message: `no space left; reclaiming ${segmentPath(segment.base)}`,
+        });
+        isDone = await this.#reclaim(segment);
+      }
+      this.#isStuck = !isDone;
+    } catch (error) {
+      if (!isNoSpace(error)) throw error;
+      this.#isStuck = true;
+    } finally {
+      if (this.#reserve.isShort) await this.#reserve.restore();
+    }
   }
 
   async stop(): Promise<void> {
@@ -64,7 +114,8 @@ export class SegmentReclaimer {
     await this.#running;
   }
 
-  async #reclaim(segment: Segment): Promise<void> {
+  /** False when there was no space for what has to be written again. */
+  async #reclaim(segment: Segment): Promise<boolean> {
     let position = segment.base + SEGMENT_HEADER_BYTES;
     let recordEnd = position;
     let window = Buffer.allocUnsafe(WINDOW_BYTES);
@@ -72,11 +123,13 @@ export class SegmentReclaimer {
       const wanted = Math.min(window.length, segment.end - position);
       const bytes = window.subarray(0, await this.#state.segments.read(window.subarray(0, wanted), position));
       const step = this.#readWindow(bytes, position, recordEnd, segment.end);
-      if (this.#isStopped) return;
+      if (this.#isStopped) return true;
       const isStuck = step?.position === position && position + bytes.length >= segment.end;
       if (step === undefined || isStuck) {
         this.#damaged.add(segment);
-        return;
+        const place = `${segmentPath(segment.base)}, byte ${position - segment.base}`;
+        this.#report({ type: StoreEventType.SegmentDamaged, message: `${place}: damaged, so it is kept; run fsck` });
+        return true;
       }
       if (step.position === position) window = Buffer.allocUnsafe(window.length * 2);
       position = step.position;
@@ -84,9 +137,10 @@ export class SegmentReclaimer {
       const rewrite = { users: [...this.#users], dedupe: this.#dedupe };
       this.#users = new Set();
       this.#dedupe = [];
-      if (rewrite.users.length + rewrite.dedupe.length > 0 && !(await this.#loop.rewrite(rewrite))) return;
+      if (rewrite.users.length + rewrite.dedupe.length > 0 && !(await this.#loop.rewrite(rewrite))) return false;
     }
     await this.#delete(segment);
+    return true;
   }
 
   async #delete(segment: Segment): Promise<void> {

@@ -89,6 +89,19 @@ export class SegmentSet {
     }
   }
 
+  /** All segments; their files stay open, also when they are removed, until they are unpinned. */
+  pin(): Segment[] {
+    for (const segment of this.segments) segment.readers++;
+    return [...this.segments];
+  }
+
+  async unpin(pinned: readonly Segment[]): Promise<void> {
+    for (const segment of pinned) {
+      segment.readers--;
+      if (segment.gone && segment.readers === 0) await segment.file.close();
+    }
+  }
+
   /** Forgets a segment and deletes its file. Reads that are under way end as if it were still there. */
   async remove(segment: Segment): Promise<void> {
     this.segments.splice(this.segments.indexOf(segment), 1);

@@ -13,6 +13,8 @@ import { LOG_DIRECTORY, SegmentSet, segmentBase, segmentPath } from './segment-s
 
 const STORE_ID_BYTES = 16;
 const COPY_BYTES = 1024 * 1024;
+/** 2026-01-01T00:00:00Z; a u32 of seconds lasts for 136 years. */
+const EPOCHS_START_MS = 1_767_225_600_000;
 
 export async function createStore(
   disk: Disk,
@@ -28,6 +30,8 @@ export async function createStore(
   const meta: StoreMeta = {
     format: FORMAT_VERSION,
     storeId: randomHex(random, STORE_ID_BYTES),
+    generation: 1,
+    place: await disk.identity(),
     partitions,
     secret: Array.from({ length: DEDUPE_SECRET_WORDS }, (_, word) => secret.getUint32(word * 4, true)),
     durability,
@@ -65,27 +69,40 @@ async function removeLeftovers(disk: Disk): Promise<void> {
 /**
  * Makes the end of the log as safe as it claims to be and states it in meta, before anything is served: the bytes that
  * may never have reached the disk are written again and synced, the epochs rise if the last run may have lost
- * acknowledged commits or was cut, and a torn record is cut off.
+ * acknowledged commits or was cut, and a torn record is cut off. A copy begins a life of its own: the original may have
+ * given out the seqs that follow.
  */
 export async function takeOver(
   meta: MetaKeeper,
   segments: SegmentSet,
   end: LogEnd,
-  durability: Durability,
+  now: { durability: Durability; place: string; wallMs: number },
 ): Promise<void> {
   const { clean, durability: before, durableMark } = meta.current;
   const { active } = segments;
   if (!clean) await writeAgain(segments, Math.max(durableMark, end.durableMark, active.base), end.position);
   const hasRisen = end.tornBytes > 0 || (!clean && before < Durability.Disk);
   await meta.change((next) => {
-    if (hasRisen) next.epochs = next.epochs.map((epoch) => epoch + 1);
-    next.durability = durability;
+    if (next.place !== now.place) beginNewLife(next, now.wallMs);
+    else if (hasRisen) next.epochs = next.epochs.map((epoch) => epoch + 1);
+    next.place = now.place;
+    next.durability = now.durability;
     next.durableMark = end.position;
     next.clean = false;
   });
   if (end.tornBytes === 0) return;
   await active.file.truncate(end.position - active.base);
   await active.file.sync();
+}
+
+/**
+ * Epochs of a store that parts from its past come from the clock, so that neither the original, which counts in ones,
+ * nor another copy of it arrives at the same.
+ */
+export function beginNewLife(meta: StoreMeta, wallMs: number): void {
+  const fromClock = Math.floor((wallMs - EPOCHS_START_MS) / 1000);
+  meta.generation += 1;
+  meta.epochs = meta.epochs.map((epoch) => Math.max(epoch + 1, fromClock));
 }
 
 /** After a failed fsync the system may hold pages that it believes to be on disk: only writing them again helps. */
