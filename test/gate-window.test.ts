@@ -1,7 +1,7 @@
 /** What a connection may have in flight, and what happens instead: S-PUSH, S-ACK, G7, T16. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readPong } from '../src/protocol/index.ts';
+import { CloseReason, Command, readPong } from '../src/protocol/index.ts';
 import { GateWorld } from './support/gate-world.ts';
 import { EPOCH } from './support/scripted-logic.ts';
 
@@ -114,6 +114,19 @@ test('S-PUSH-2: a page counts as messages and bytes in flight, and its pull ackn
   assert.deepEqual(client.seqs, [1, 11]);
   world.advance(200);
   assert.equal(world.logic.cursors.at(-1)?.seq, 9);
+});
+
+test('a pull acknowledges at once: a client that leaves right after its last pull does not get the page again', async () => {
+  const world = await GateWorld.start();
+  const { client } = world.login();
+  client.sync(0);
+  world.settle();
+  world.logic.page(world.logic.lastForward, 0, 3);
+  world.settle();
+  client.sync(3);
+  client.frame(Command.Disconnect, Buffer.from([0x91, CloseReason.Normal]));
+  world.settle();
+  assert.equal(world.logic.closed.at(-1)?.seq, 3);
 });
 
 test('Openfire OF-1590: an ACK beyond what was sent is PROTOCOL_ERROR and moves nothing', async () => {

@@ -17,6 +17,7 @@ import {
   MessagePackReader,
   PRE_LOGIN_BODY_BYTES_MAX,
   readAck,
+  readSync,
   SERVER_COMMANDS,
   SendFlag,
   TARGET_COMMANDS,
@@ -168,9 +169,19 @@ export class ClientCommands implements FrameSink<number> {
     } else if (!this.#requests.begin(slot, requestId, isSend)) {
       this.refuse(slot, requestId, ErrorCode.Busy, isSend);
     } else {
-      if (command === Command.Sync) this.#window.pulling(slot);
+      if (command === Command.Sync) this.#pull(slot, bytes, start, end);
       this.#logic.forward(slot, command, requestId, bytes, start, end);
     }
+  }
+
+  /**
+   * A pull acknowledges everything up to `after`, from here on: were it left to the reply, a client that leaves after its
+   * last pull would get those messages again. What this connection was not sent is for the logic to judge.
+   */
+  #pull(slot: number, bytes: Buffer, start: number, end: number): void {
+    this.#window.pulling(slot);
+    const body = readSync(bytes, start, end);
+    if (body !== undefined) this.#window.acknowledge(slot, body.epoch, body.after);
   }
 
   /** False when the SEND was refused because of the hold. */
