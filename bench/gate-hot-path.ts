@@ -107,6 +107,8 @@ class PairLogic implements TrunkServerOwner, LogicFrameHandler<TrunkLink> {
   onSessionClosed(): void {}
   onRegister(): void {}
   onApiPush(): void {}
+  onApiKick(): void {}
+  onApiSessions(): void {}
 
   onFrame(link: TrunkLink, command: number, requestId: number, bytes: Buffer, start: number, end: number): boolean {
     return dispatchToLogic(this, link, command, requestId, bytes, start, end);

@@ -36,6 +36,7 @@ test('a slot that is used again has clean columns and a higher serial', () => {
     'flags',
     'protocolErrors',
     'epoch',
+    'loggedInAtS',
     'lastSeenMs',
     'generation',
     'headSeq',

@@ -15,6 +15,13 @@ export function gateMetrics(metrics: Metrics, gate: Gate, transport: NodeTranspo
   metrics.counterFrom('sluice_gate_accepted_total', 'Connections accepted.', () => counters.accepted);
   metrics.counterFrom('sluice_gate_accept_errors_total', 'Connections lost in accept.', () => transport.acceptErrors);
   metrics.counterFrom('sluice_gate_refused_full_total', 'Connections refused: no place.', () => counters.refusedFull);
+  metrics.gaugeFrom('sluice_gate_prelogin_connections', 'Not logged in yet.', () => gate.preLoginConnections);
+  metrics.gaugeFrom('sluice_gate_paused_connections', 'Not read from: too fast.', () => gate.pausedConnections);
+  metrics.labelledCounterFrom('sluice_gate_refused_total', 'Connections refused by a limit.', 'limit', () => [
+    ['address', counters.refusedAddress],
+    ['prelogin', counters.refusedPreLogin],
+    ['rate', counters.refusedRate],
+  ]);
   metrics.counterFrom('sluice_gate_logins_total', 'Logins that succeeded.', () => counters.logins);
   metrics.counterFrom('sluice_gate_bytes_in_total', 'Bytes from clients.', () => counters.bytesIn);
   metrics.counterFrom('sluice_gate_pushes_total', 'Messages pushed.', () => counters.pushes);

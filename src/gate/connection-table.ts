@@ -9,10 +9,10 @@
  *   by user         hash(app, uid) ──▶ bucket ──▶ slot ⇄ slot ⇄ slot      a doubly linked chain per bucket
  *   in order        forEach(visit, from, budget): ascending slots, in portions, for paced closes and re-registration
  *
- * Cost: 75 bytes of columns a slot (state, flags, protocolErrors 1 each, serial, epoch, loggedInAtS 4 each, five doubles 40, user
- * chain and hash 12, bucket 4, free list 4), 16 for the two references, and one identity string per logged-in connection
- * (its four parts + 19 bytes). `acquire`, `release`, `transition` and
- * `identify` are O(1); no look-up by user builds a string.
+ * Cost: 75 bytes of columns a slot (state, flags, protocolErrors 1 each, serial, epoch, loggedInAtS 4 each, five doubles
+ * 40, user chain and hash 12, bucket 4, free list 4), 16 for the two references, and one identity string per logged-in
+ * connection (its four parts + 19 bytes). `acquire`, `release`, `transition` and `identify` are O(1); no look-up by user
+ * builds a string.
  *
  * References grow stale: a slot is used again. Whoever keeps a slot beyond the present call keeps its `serial` with it
  * and compares (`isCurrent`). Columns are replaced when the table doubles: do not keep one across an `acquire`.

@@ -33,8 +33,6 @@ import { ReadPauses } from './read-pauses.ts';
 import { Refusals } from './refusals.ts';
 import { RequestTracker } from './request-tracker.ts';
 
-export type { GateLimits, GateOptions } from './gate-options.ts';
-
 /** Connections closed per step while stopping. */
 const STOP_STEP_MS = 50;
 const IDLE_WHEEL_BUCKETS = 1024;
