@@ -52,13 +52,14 @@ export class DeliveryWindow {
   /** A login or a RESYNC: the connection stands at `seq` in `epoch`, with nothing in flight. */
   restart(slot: number, epoch: number, seq: number, head: number): void {
     const table = this.#table;
+    // A RESYNC that repeats the epoch leaves own copies held that were told of since.
+    if (epoch !== table.epoch[slot]) this.#heldAhead.delete(slot);
     table.epoch[slot] = epoch;
     table.ackedSeq[slot] = seq;
     table.pushedSeq[slot] = seq;
     table.headSeq[slot] = head;
     this.#clearFlags(slot, ConnectionFlag.Notified | ConnectionFlag.Repushed);
     this.#sizes.forget(slot);
-    this.#heldAhead.delete(slot);
     this.#ackWheel.cancel(slot);
   }
 
