@@ -105,7 +105,7 @@ export class Reader {
   }
 
   gap(event: EventOf<'gapReported'>): void {
-    this.excuses.push({ epoch: event.epoch, from: event.from, to: event.to, countsUnseen: true });
+    this.#excuse(1, event.epoch, event.from, event.to);
     this.#findings.looked.gaps += 1;
   }
 
