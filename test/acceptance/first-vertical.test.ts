@@ -122,6 +122,21 @@ describe('the commands against a running system', () => {
     );
   });
 
+  it('a listen that ends with the last message of a page leaves nothing for the next one to repeat', async () => {
+    const sent = numbered(4);
+    const alice = await Person.arrive(system, 'alice');
+    await Promise.all(sent.map((text) => alice.client.send({ to: 'erin', text })));
+    await alice.client.close();
+    const heard: string[] = [];
+    for (const count of [3, 1]) {
+      const listen = ['--app', 'demo', '--uid', 'erin', '--json', '--timeout', '10', '--count', String(count)];
+      heard.push(...linesOf((await system.cli('listen', ...listen)).stdout).map((line) => String(line.text)));
+    }
+    assert.deepEqual(heard, sent);
+    const rest = await system.cli('listen', '--app', 'demo', '--uid', 'erin', '--json', '--timeout', '1');
+    assert.equal(rest.stdout, '');
+  });
+
   it('G3: a retry of one clientMsgId answers dup:true and is delivered once', async () => {
     const send = ['--app', 'demo', '--uid', 'alice', '--to', 'carol', '--client-msg-id', 'once', '--json'];
     const first = await system.cli('send', ...send, '--text', 'hi');
