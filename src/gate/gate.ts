@@ -5,9 +5,9 @@
  *                                                            └─► LogicSide ─► trunk
  *   trunk ─► LogicSide ─► DeliveryWindow ─► Connections ─► Outbox ─► one write per connection and tick
  *
- * Cost: 3.2 µs CPU per acknowledged message (SEND in, SENDACK and MESSAGE out, ACK in, 100 bytes of payload, 200 busy
- * clients, Node 20.20), 0.9 of it in the kernel; more than half goes into the calls that write to sockets
- * (`bench/gate-hot-path.ts`).
+ * Cost: 2.7 to 3.4 µs CPU per acknowledged message (SEND in, SENDACK and MESSAGE out, ACK in, 100 bytes of payload, 200
+ * busy clients, Node 20.20, four runs on two shared cores), a quarter of it in the kernel; more than half goes into the
+ * calls that write to sockets (`bench/gate-hot-path.ts`).
  *
  * It knows nothing of storage, users' rights or message contents, and is not restarted when those change. All its state
  * can be rebuilt: from its clients (they reconnect) and for its logic (it registers the sessions again).
