@@ -13,9 +13,10 @@ import { getRequestListener } from '@hono/node-server';
 import type { Clock } from '../clock/clock.ts';
 import type { Random } from '../clock/random.ts';
 import { API_ERROR_STATUS, type ApiError, apiError } from './api-error.ts';
-import { PushLink, type PushLinkOptions } from './push-link.ts';
+import { LogicLink, type LogicLinkOptions } from './logic-link.ts';
 import { pushRoutes } from './push-routes.ts';
 import { RequestGuard } from './request-guard.ts';
+import { addSessionRoutes } from './session-routes.ts';
 
 const CONNECTIONS_MAX = 1024;
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -29,7 +30,7 @@ export interface ApiOptions {
   readonly port: number;
   /** '' for none. */
   readonly key: string;
-  readonly trunk: PushLinkOptions;
+  readonly trunk: LogicLinkOptions;
   /** The metrics of all processes in Prometheus' text format. */
   readonly metricsText: () => Promise<string>;
   readonly metricsContentType: string;
@@ -48,7 +49,7 @@ export interface Readiness {
 }
 
 export class Api {
-  readonly link: PushLink;
+  readonly link: LogicLink;
   readonly #options: ApiOptions;
   readonly #guard: RequestGuard;
   readonly #server: Server;
@@ -57,10 +58,11 @@ export class Api {
 
   constructor(options: ApiOptions) {
     this.#options = options;
-    this.link = new PushLink(options.trunk);
+    this.link = new LogicLink(options.trunk);
     this.#guard = new RequestGuard({ host: options.host, key: options.key });
     const { random, onFault } = options;
     const app = pushRoutes({ target: this.link, guard: this.#guard, random, onFault });
+    addSessionRoutes(app, this.link);
     // The adapter's own Request class stays private: a process has one global Request.
     const appListener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
     this.#server = createServer((request, response) => {

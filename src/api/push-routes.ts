@@ -13,15 +13,14 @@ import type { Random } from '../clock/random.ts';
 import type { Durability } from '../model/durability.ts';
 import { type DurabilityName, durabilityName } from '../model/durability.ts';
 import type { ApiPushedFrame, ApiPushFrame } from '../trunk/trunk-protocol.ts';
-import { API_ERROR_STATUS, type ApiError, apiError, apiErrorOf } from './api-error.ts';
+import { type ApiError, apiError, apiErrorOf } from './api-error.ts';
+import { isJsonType, parseJson, refuse } from './http-answers.ts';
 import { readBatch, readPushItem } from './push-request.ts';
 import type { RequestGuard } from './request-guard.ts';
 
 export const BODY_BYTES_MAX: number = 1024 * 1024;
-const RETRY_AFTER_SECONDS = 1;
-const JSON_TYPE = /^application\/json(?:\s*;|$)/i;
 
-/** Where pushes go: `PushLink`, or a test's. */
+/** Where pushes go: `LogicLink`, or a test's. */
 export interface PushTarget {
   readonly up: boolean;
   push(frame: ApiPushFrame): Promise<ApiPushedFrame>;
@@ -60,7 +59,7 @@ export function pushRoutes(options: PushRoutesOptions): Hono {
   });
   app.all('/v1/push', async (context, next) => {
     if (context.req.method !== 'POST') return refuse(apiError('METHOD_NOT_ALLOWED', 'use POST'), { allow: 'POST' });
-    if (JSON_TYPE.test(context.req.header('content-type') ?? '')) return next();
+    if (isJsonType(context.req.header('content-type'))) return next();
     return refuse(apiError('BAD_CONTENT_TYPE', 'the content type must be application/json'));
   });
   const tooLarge = apiError('BODY_TOO_LARGE', `a request has at most ${BODY_BYTES_MAX} bytes`);
@@ -94,19 +93,4 @@ async function pushItem(given: unknown, { random, target }: PushRoutesOptions): 
     durability: durabilityName(pushed.durability as Durability),
     dup: pushed.dup,
   };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function refuse(error: ApiError, headers: Record<string, string> = {}, id?: string): Response {
-  const status = API_ERROR_STATUS[error.code];
-  if (status === 429 || status === 503) headers['retry-after'] = String(RETRY_AFTER_SECONDS);
-  if (status === 401) headers['www-authenticate'] = 'Bearer';
-  return Response.json(id === undefined ? { error } : { id, error }, { status, headers });
 }

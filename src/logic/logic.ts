@@ -19,7 +19,13 @@ import {
 } from '../store/store.ts';
 import { dispatchToLogic, type LogicFrameHandler } from '../trunk/trunk-dispatch.ts';
 import type { TrunkLink } from '../trunk/trunk-link.ts';
-import { type ApiPushFrame, type RegisterFrame, TRUNK_VERSION } from '../trunk/trunk-protocol.ts';
+import {
+  type ApiKickFrame,
+  type ApiPushFrame,
+  type ApiSessionsFrame,
+  type RegisterFrame,
+  TRUNK_VERSION,
+} from '../trunk/trunk-protocol.ts';
 import { TrunkServer, type TrunkServerOwner } from '../trunk/trunk-server.ts';
 import { PushAppend, SendAppend } from './append-operations.ts';
 import { CommandTable } from './command-table.ts';
@@ -34,6 +40,7 @@ import { type Reauthenticate, Reauthentication } from './reauthentication.ts';
 import { Registration } from './registration.ts';
 import { ErrorReplies } from './replies.ts';
 import { Send } from './send.ts';
+import { type KickRevoke, SessionAdmin } from './session-admin.ts';
 import { type LiveSession, SessionLifecycle } from './session-lifecycle.ts';
 import { Sync } from './sync.ts';
 
@@ -55,6 +62,7 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
   readonly #reauthentication: Reauthentication;
   readonly #registration: Registration;
   readonly #pushApi: PushApi;
+  readonly #admin: SessionAdmin;
   #delivery: Delivery | undefined;
   #server: TrunkServer | undefined;
   #state: LogicState = LogicState.New;
@@ -78,7 +86,9 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
     const sync = new Sync(store, clock, log, limits, lifecycle, cursors, errors, counters);
     this.#send = send;
     this.#sync = sync;
-    this.#pushApi = new PushApi(store, (app) => apps.has(app), counters);
+    const knowsApp = (app: string): boolean => apps.has(app);
+    this.#pushApi = new PushApi(store, knowsApp, counters);
+    this.#admin = new SessionAdmin(store, clock, sessions, lifecycle, knowsApp);
     this.#reauthentication = new Reauthentication(options, lifecycle, errors);
     this.commands
       .set(Command.Send, send.handle)
@@ -203,10 +213,19 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
     this.#pushApi.handle(link, requestId, frame);
   }
 
+  onApiKick(link: TrunkLink, requestId: number, frame: ApiKickFrame): void {
+    this.#admin.kick(link, requestId, frame);
+  }
+
+  onApiSessions(link: TrunkLink, requestId: number, frame: ApiSessionsFrame): void {
+    this.#admin.list(link, requestId, frame);
+  }
+
   committed(batch: readonly Committed<Operation>[]): void {
     for (const operation of batch) {
       if (operation.type === OperationType.Append) this.#delivery?.committed(operation);
       else if (operation.type === OperationType.Login) this.#login.committed(operation);
+      else if (operation.type === OperationType.Revoke) this.#admin.committed(operation as Committed<KickRevoke>);
       else if (operation.type === OperationType.Reauthenticate)
         this.#reauthentication.committed(operation as Committed<Reauthenticate>);
     }
@@ -217,6 +236,7 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
     else if (operation instanceof PushAppend) this.#pushApi.refused(operation, reason);
     else if (operation.type === OperationType.Login) this.#login.refused(operation, reason);
     else if (operation.type === OperationType.Cursor) this.#cursors.refused(operation);
+    else if (operation.type === OperationType.Revoke) this.#admin.refused(operation as KickRevoke, reason);
     else if (operation.type === OperationType.Reauthenticate)
       this.#reauthentication.refused(operation as Reauthenticate, reason);
   }

@@ -3,9 +3,12 @@
  * byte ranges instead of objects on the hot frames (forward, reply, push, cursor).
  */
 import { INTEGER_MAX, MessagePackReader } from '../protocol/index.ts';
+import { readApiKick, readApiSessions } from './api-frames.ts';
 import {
+  type ApiKickFrame,
   type ApiPushedFrame,
   type ApiPushFrame,
+  type ApiSessionsFrame,
   type HelloFrame,
   type LoginAcceptedFrame,
   type RegisterFrame,
@@ -42,6 +45,8 @@ export interface LogicFrameHandler<Link> {
   onSessionClosed(link: Link, slot: number, serial: number, reason: number, epoch: number, ackedSeq: number): void;
   onRegister(link: Link, slot: number, serial: number, frame: RegisterFrame): void;
   onApiPush(link: Link, requestId: number, frame: ApiPushFrame): void;
+  onApiKick(link: Link, requestId: number, frame: ApiKickFrame): void;
+  onApiSessions(link: Link, requestId: number, frame: ApiSessionsFrame): void;
 }
 
 /** What a gate does with the frames of a logic. */
@@ -89,8 +94,8 @@ export function dispatchToLogic<Link>(
   start: number,
   end: number,
 ): boolean {
+  if (command >= TrunkCommand.ApiPush) return dispatchApi(handler, link, command, slot, bytes, start, end);
   reader.reset(bytes, start, end).arrayHeader();
-  if (command === TrunkCommand.ApiPush) return dispatchApiPush(handler, link, slot);
   const serial = reader.uint(U32);
   switch (command) {
     case TrunkCommand.Forward:
@@ -172,6 +177,34 @@ function dispatchRegister<Link>(handler: LogicFrameHandler<Link>, link: Link, sl
   if (reader.failed) return false;
   handler.onRegister(link, slot, serial, frame);
   return true;
+}
+
+function dispatchApi<Link>(
+  handler: LogicFrameHandler<Link>,
+  link: Link,
+  command: number,
+  requestId: number,
+  bytes: Buffer,
+  start: number,
+  end: number,
+): boolean {
+  switch (command) {
+    case TrunkCommand.ApiPush:
+      reader.reset(bytes, start, end).arrayHeader();
+      return dispatchApiPush(handler, link, requestId);
+    case TrunkCommand.ApiKick: {
+      const kick = readApiKick(bytes, start, end);
+      if (kick !== undefined) handler.onApiKick(link, requestId, kick);
+      return kick !== undefined;
+    }
+    case TrunkCommand.ApiSessions: {
+      const sessions = readApiSessions(bytes, start, end);
+      if (sessions !== undefined) handler.onApiSessions(link, requestId, sessions);
+      return sessions !== undefined;
+    }
+    default:
+      return false;
+  }
 }
 
 function dispatchApiPush<Link>(handler: LogicFrameHandler<Link>, link: Link, requestId: number): boolean {

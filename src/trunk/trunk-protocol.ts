@@ -33,6 +33,10 @@ export const TrunkCommand = {
   // Api → logic and back
   ApiPush: 48,
   ApiPushed: 49,
+  ApiKick: 50,
+  ApiKicked: 51,
+  ApiSessions: 52,
+  ApiSessionList: 53,
 } as const;
 export type TrunkCommand = (typeof TrunkCommand)[keyof typeof TrunkCommand];
 
@@ -100,4 +104,44 @@ export interface ApiPushedFrame {
   readonly timeMs: number;
   readonly dup: boolean;
   readonly durability: number;
+}
+
+export interface ApiKickFrame {
+  readonly app: string;
+  readonly uid: string;
+  /** '' for every type. */
+  readonly deviceType: string;
+  /** '' for every device. */
+  readonly deviceId: string;
+  /** Whether the user's credentials are refused from now on. */
+  readonly revoke: boolean;
+  /** Those issued before this time; 0 for the logic's present. */
+  readonly revokeBeforeMs: number;
+}
+
+export interface ApiKickedFrame {
+  /** 0, or an ErrorCode of the protocol. */
+  readonly error: number;
+  readonly sessionsEnded: number;
+}
+
+export interface ApiSessionsFrame {
+  readonly app: string;
+  readonly uid: string;
+}
+
+export interface ApiSession {
+  readonly deviceType: string;
+  readonly deviceId: string;
+  /** 0 for a session that only sends. */
+  readonly generation: number;
+  /** Name of the gate that holds the connection. */
+  readonly gate: string;
+  readonly loggedInAtS: number;
+}
+
+export interface ApiSessionListFrame {
+  /** 0, or an ErrorCode of the protocol. */
+  readonly error: number;
+  readonly sessions: readonly ApiSession[];
 }

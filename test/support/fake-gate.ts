@@ -7,14 +7,17 @@ import {
   MessagePackWriter,
   readError,
   readMessage,
+  readReauthack,
   readSendack,
   readSyncack,
   type SendBody,
   type SyncBody,
   writeConnectBody,
+  writeReauthBody,
   writeSendBody,
   writeSyncBody,
 } from '../../src/protocol/index.ts';
+import { readApiKicked, readApiSessionList, writeApiKick, writeApiSessions } from '../../src/trunk/api-frames.ts';
 import { TrunkDialer, type TrunkDialerOwner } from '../../src/trunk/trunk-dialer.ts';
 import { dispatchToGate, type GateFrameHandler, readApiPushed } from '../../src/trunk/trunk-dispatch.ts';
 import {
@@ -27,6 +30,7 @@ import {
 } from '../../src/trunk/trunk-frames.ts';
 import type { TrunkLink } from '../../src/trunk/trunk-link.ts';
 import {
+  type ApiKickFrame,
   type ApiPushFrame,
   type LoginAcceptedFrame,
   type RegisterFrame,
@@ -36,7 +40,16 @@ import { SeededRandom } from './seeded-random.ts';
 
 /** One frame of the logic. `what` says which fields there are. */
 export interface GateEvent {
-  readonly what: 'accepted' | 'refused' | 'reply' | 'push' | 'head' | 'end' | 'apiPushed';
+  readonly what:
+    | 'accepted'
+    | 'refused'
+    | 'reply'
+    | 'push'
+    | 'head'
+    | 'end'
+    | 'apiPushed'
+    | 'apiKicked'
+    | 'apiSessionList';
   readonly slot: number;
   readonly [field: string]: unknown;
 }
@@ -55,6 +68,14 @@ export const CONNECT: ConnectBody = {
   lastSeq: 0,
   capabilities: 0,
   agent: '',
+};
+
+const API_ANSWERS: Readonly<
+  Record<number, { what: GateEvent['what']; read: (bytes: Buffer, start: number, end: number) => object | undefined }>
+> = {
+  [TrunkCommand.ApiPushed]: { what: 'apiPushed', read: readApiPushed },
+  [TrunkCommand.ApiKicked]: { what: 'apiKicked', read: readApiKicked },
+  [TrunkCommand.ApiSessionList]: { what: 'apiSessionList', read: readApiSessionList },
 };
 
 export class FakeGate implements TrunkDialerOwner, GateFrameHandler {
@@ -143,14 +164,39 @@ export class FakeGate implements TrunkDialerOwner, GateFrameHandler {
     this.link.touch();
   }
 
+  apiKick(requestId: number, kick: Partial<ApiKickFrame>): void {
+    const whole = {
+      app: 'demo',
+      uid: 'alice',
+      deviceType: '',
+      deviceId: '',
+      revoke: false,
+      revokeBeforeMs: 0,
+      ...kick,
+    };
+    writeApiKick(this.link.writer, requestId, whole);
+    this.link.touch();
+  }
+
+  apiSessions(requestId: number, uid: string, app = 'demo'): void {
+    writeApiSessions(this.link.writer, requestId, { app, uid });
+    this.link.touch();
+  }
+
+  reauth(slot: number, serial: number, requestId: number, credential: string): void {
+    const bytes = this.#body((writer) => writeReauthBody(writer, { credential }));
+    this.forward(slot, serial, Command.Reauth, requestId, bytes);
+  }
+
   onUp(): void {}
 
   onDown(): void {}
 
   onFrame(_link: TrunkLink, command: number, slot: number, bytes: Buffer, start: number, end: number): boolean {
-    if (command !== TrunkCommand.ApiPushed) return dispatchToGate(this, command, slot, bytes, start, end);
-    const frame = readApiPushed(bytes, start, end);
-    if (frame !== undefined) this.events.push({ what: 'apiPushed', slot, ...frame });
+    const api = API_ANSWERS[command];
+    if (api === undefined) return dispatchToGate(this, command, slot, bytes, start, end);
+    const frame = api.read(bytes, start, end);
+    if (frame !== undefined) this.events.push({ what: api.what, slot, ...frame });
     return frame !== undefined;
   }
 
@@ -206,6 +252,7 @@ function bodyOf(command: number, bytes: Buffer): unknown {
   const end = bytes.length;
   if (command === Command.Sendack) return readSendack(bytes, 0, end);
   if (command === Command.Error) return readError(bytes, 0, end);
+  if (command === Command.Reauthack) return readReauthack(bytes, 0, end);
   if (command === Command.Message) return withText(readMessage(bytes, 0, end));
   if (command === Command.Syncack) {
     const page = readSyncack(bytes, 0, end);

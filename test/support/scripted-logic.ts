@@ -260,6 +260,10 @@ export class ScriptedLogic implements TrunkServerOwner, LogicFrameHandler<TrunkL
   }
 
   onApiPush(): void {}
+
+  onApiKick(): void {}
+
+  onApiSessions(): void {}
 }
 
 function message(seq: number, payloadBytes: number, epoch: number = EPOCH): Parameters<typeof writeMessageBody>[1] {
