@@ -193,6 +193,16 @@ test('an ACK whose body has the wrong shape is MALFORMED_BODY', async () => {
   assert.equal(client.closeReason, 'MALFORMED_BODY');
 });
 
+test('S-BODY-12: a PING and a DISCONNECT whose bodies are no arrays are MALFORMED_BODY', async () => {
+  const world = await GateWorld.start();
+  for (const command of [Command.Ping, Command.Disconnect]) {
+    const { client } = world.login();
+    client.frame(command, Buffer.from([0x80]));
+    world.settle();
+    assert.equal(client.closeReason, 'MALFORMED_BODY');
+  }
+});
+
 test('S-GROW-5: every unknown command of the gate’s own range is UNKNOWN_COMMAND', async () => {
   const world = await GateWorld.start();
   for (const command of [0x00, 0x05, 0x20, 0x3f]) {

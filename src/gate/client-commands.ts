@@ -17,6 +17,8 @@ import {
   MessagePackReader,
   PRE_LOGIN_BODY_BYTES_MAX,
   readAck,
+  readDisconnect,
+  readPing,
   readSync,
   SERVER_COMMANDS,
   SendFlag,
@@ -114,13 +116,13 @@ export class ClientCommands implements FrameSink<number> {
   #handle(slot: number, command: number, requestId: number, bytes: Buffer, start: number, end: number): void {
     switch (command) {
       case Command.Ping:
-        this.#ping(slot, requestId);
+        this.#ping(slot, requestId, bytes, start, end);
         break;
       case Command.Ack:
         this.#ack(slot, bytes, start, end);
         break;
       case Command.Disconnect:
-        this.#connections.close(slot, CloseReason.Normal);
+        this.#disconnect(slot, bytes, start, end);
         break;
       case Command.Connect:
         this.#connections.close(slot, CloseReason.AlreadyLoggedIn);
@@ -133,8 +135,12 @@ export class ClientCommands implements FrameSink<number> {
     }
   }
 
-  #ping(slot: number, requestId: number): void {
+  #ping(slot: number, requestId: number, bytes: Buffer, start: number, end: number): void {
     if (!this.#errors.pinged(slot)) return;
+    if (readPing(bytes, start, end) === undefined) {
+      this.#connections.close(slot, CloseReason.MalformedBody);
+      return;
+    }
     const table = this.#table;
     writePong(this.#connections.writer, requestId, {
       epoch: table.epoch[slot] as number,
@@ -142,6 +148,11 @@ export class ClientCommands implements FrameSink<number> {
       known: ((table.flags[slot] as number) & ConnectionFlag.Known) !== 0,
     });
     this.#connections.send(slot);
+  }
+
+  #disconnect(slot: number, bytes: Buffer, start: number, end: number): void {
+    const body = readDisconnect(bytes, start, end);
+    this.#connections.close(slot, body === undefined ? CloseReason.MalformedBody : CloseReason.Normal);
   }
 
   #ack(slot: number, bytes: Buffer, start: number, end: number): void {
