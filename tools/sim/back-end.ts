@@ -1,5 +1,5 @@
 /** A business service that pushes to users: one after the other for each, and each until it is stored. */
-import { PushLink } from '../../src/api/push-link.ts';
+import { LogicLink } from '../../src/api/logic-link.ts';
 import { delay } from '../../src/clock/clock.ts';
 import { bodyHash } from '../history/events.ts';
 import type { HistoryRecorder } from '../history/recorder.ts';
@@ -14,7 +14,7 @@ const RETRY_MS = 1000;
 export class BackEnd {
   readonly #recorder: HistoryRecorder;
   readonly #process: SimProcess;
-  readonly #link: PushLink;
+  readonly #link: LogicLink;
   readonly #lines = new Map<string, Promise<void>>();
   readonly #orders = new Map<string, number>();
   #sent = 0;
@@ -33,7 +33,7 @@ export class BackEnd {
       uid: UID,
       device: UID,
     });
-    this.#link = new PushLink({
+    this.#link = new LogicLink({
       transport: network.transportOf(process),
       clock: process.clock,
       random: process.random,
