@@ -14,10 +14,6 @@ export interface SimEvent {
 export class EventQueue {
   readonly #heap: SimEvent[] = [];
 
-  get size(): number {
-    return this.#heap.length;
-  }
-
   peek(): SimEvent | undefined {
     return this.#heap[0];
   }

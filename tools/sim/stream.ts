@@ -209,6 +209,6 @@ export class SimStream implements Stream {
   }
 }
 
-export function resetError(): Error {
+function resetError(): Error {
   return Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
 }
