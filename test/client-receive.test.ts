@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { FileStorage, MemoryStorage } from '../src/client/index.ts';
+import { delay } from '../src/clock/clock.ts';
 import type { MessageBody } from '../src/protocol/index.ts';
 import { ClientWorld } from './support/client-world.ts';
 
@@ -321,6 +322,24 @@ test('for await ends when the client closes', async () => {
   await world.finish(client.close());
   await world.finish(reading);
   assert.deepEqual(texts, ['1', '2']);
+});
+
+test('close acknowledges the message after which the next one was asked for, also with a slow storage', async () => {
+  const world = await ClientWorld.start();
+  class SlowStorage extends MemoryStorage {
+    override async saveCursor(...position: Parameters<MemoryStorage['saveCursor']>): Promise<void> {
+      await delay(world.clock, 50);
+      await super.saveCursor(...position);
+    }
+  }
+  const client = await world.connected({ storage: new SlowStorage() });
+  const messages = client.messages();
+  world.server.push('1', '2');
+  await world.finish(messages.next());
+  const second = messages.next();
+  await world.finish(client.close());
+  assert.equal((await world.finish(second)).done, true);
+  assert.equal(world.server.connection.last('ack').body.seq, 1);
 });
 
 test('close waits for the handler that is at work and acknowledges what it took', async () => {

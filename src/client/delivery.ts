@@ -35,6 +35,8 @@ export class Delivery {
   /** The handlers' work on the head; undefined when they have none. */
   #handling: Promise<void> | undefined;
   #iterating = false;
+  /** Records what the loop has taken. */
+  #finishing: Promise<void> | undefined;
   #wakeIterator: (() => void) | undefined;
   #failures = 0;
   #retryTimer: TimerHandle | undefined;
@@ -73,7 +75,8 @@ export class Delivery {
         const message = await this.#nextUnknown();
         if (message === undefined) return;
         yield message;
-        await this.#finish(message);
+        this.#finishing = this.#finish(message);
+        await this.#finishing;
       }
     } finally {
       this.#iterating = false;
@@ -81,12 +84,12 @@ export class Delivery {
     }
   }
 
-  /** Hands nothing more on; resolves when the handlers have finished the message they have. */
+  /** Hands nothing more on; resolves when what the handlers have in hand, or the loop has taken, is recorded. */
   async close(): Promise<void> {
     this.#phase = 'closed';
     if (this.#retryTimer !== undefined) this.#clock.clearTimer(this.#retryTimer);
     this.#wakeIterator?.();
-    await this.#handling;
+    await Promise.all([this.#handling, this.#finishing]);
   }
 
   #step(): void {
