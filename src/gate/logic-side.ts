@@ -113,7 +113,7 @@ export class LogicSide implements TrunkDialerOwner, GateFrameHandler {
 
   onUp(link: TrunkLink): void {
     this.#connections.counters.trunkUps++;
-    this.#log.info({ logic: link.peerBootId }, 'logic is there');
+    this.#log.debug({ logic: link.peerBootId }, 'logic is there');
     this.#registerFrom(link, 0);
   }
 

@@ -129,12 +129,12 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
 
   onLinkUp(link: TrunkLink): void {
     this.counters.linksUp++;
-    this.#options.log.info({ peer: link.peerName, boot: link.peerBootId }, 'a trunk link is up');
+    this.#options.log.debug({ peer: link.peerName, boot: link.peerBootId }, 'a trunk link is up');
   }
 
   onLinkDown(link: TrunkLink, reason: string): void {
     this.counters.linksDown++;
-    this.#options.log.info({ peer: link.peerName, boot: link.peerBootId, reason }, 'a trunk link is down');
+    this.#options.log.debug({ peer: link.peerName, boot: link.peerBootId, reason }, 'a trunk link is down');
     this.#login.linkDown(link);
     this.#lifecycle.linkDown(link);
   }
