@@ -11,7 +11,7 @@ import type { DeliveryFaults } from './load/delivery-check.ts';
 import { LatencyHistogram, type LatencyPercentiles } from './load/latency-histogram.ts';
 import { LoadProcess } from './load/load-process.ts';
 import type { PairMark, PairTask } from './load/load-tasks.ts';
-import { CpuMeter, type MeasuredProcess, type ProcessCpu, totalMicros } from './process-usage.ts';
+import { CpuMeter, type MeasuredProcess, machineMicros, type ProcessCpu, totalMicros } from './process-usage.ts';
 
 export interface PairRunOptions {
   readonly system: string;
@@ -44,6 +44,8 @@ export interface PairRun extends DeliveryFaults {
   readonly latencyMs: LatencyPercentiles;
   readonly latencyCurve: readonly (readonly [number, number])[];
   readonly generator: GeneratorLoad;
+  /** Share of the machine that neither the system nor the generator used, the kernel's own work included. */
+  readonly othersShare: number;
   /** Set when the load says nothing about the system. */
   readonly insufficient: string | undefined;
 }
@@ -58,6 +60,14 @@ export interface GeneratorLoad {
 /** From here on a generator measures itself, unless the system under test is as busy. */
 const GENERATOR_SHARE_MAX = 0.7;
 const MACHINE_SHARE_FULL = 0.9;
+/** Of all cores: what is not the system's and not the generator's. */
+const OTHERS_SHARE_MAX = 0.15;
+
+interface MeasuredTime {
+  readonly cpu: readonly ProcessCpu[];
+  readonly machine: number;
+  readonly seconds: number;
+}
 
 export async function runPairs(clock: Clock, options: PairRunOptions): Promise<PairRun> {
   const generators = Array.from({ length: options.generators }, () => new LoadProcess());
@@ -68,14 +78,16 @@ export async function runPairs(clock: Clock, options: PairRunOptions): Promise<P
     await delay(clock, options.warmUpMs);
     const before = await markAll(generators);
     const meter = new CpuMeter(options.processes);
+    const machineBefore = machineMicros();
     const startMs = clock.monotonicMs();
     await delay(clock, options.measureMs);
     const cpu = meter.lap();
+    const machine = machineMicros() - machineBefore;
     const seconds = (clock.monotonicMs() - startMs) / 1000;
     const after = await markAll(generators);
     const faults = await Promise.all(generators.map((generator) => generator.call('finishPairs')));
     await Promise.all(generators.map((generator) => generator.call('closePairs')));
-    return await summarise(options, before, after, faults, cpu, seconds);
+    return await summarise(options, before, after, faults, { cpu, machine, seconds });
   } finally {
     for (const generator of generators) generator.end();
   }
@@ -96,8 +108,7 @@ async function summarise(
   before: readonly PairMark[],
   after: readonly PairMark[],
   faults: readonly DeliveryFaults[],
-  cpu: readonly ProcessCpu[],
-  seconds: number,
+  { cpu, machine, seconds }: MeasuredTime,
 ): Promise<PairRun> {
   const delivered = difference(before, after, 'delivered');
   const histogram = await LatencyHistogram.merged(after.map(({ latency }) => latency));
@@ -110,6 +121,8 @@ async function summarise(
     lagMaxMs: Math.max(...after.map(({ lagMaxMs }) => lagMaxMs)),
     micros: sum(micros),
   };
+  const capacity = seconds * 1e6 * availableParallelism();
+  const othersShare = Math.max(0, (machine - totalMicros(cpu) - generator.micros) / capacity);
   return {
     system: options.system,
     offeredPerSecond: options.rate,
@@ -125,7 +138,8 @@ async function summarise(
     lost: sum(faults.map(({ lost }) => lost)),
     duplicated: sum(faults.map(({ duplicated }) => duplicated)),
     reordered: sum(faults.map(({ reordered }) => reordered)),
-    insufficient: insufficiency(after, generator, cpu, seconds, delivered),
+    othersShare,
+    insufficient: insufficiency(after, generator, cpu, seconds, delivered, othersShare),
   };
 }
 
@@ -136,10 +150,14 @@ function insufficiency(
   cpu: readonly ProcessCpu[],
   seconds: number,
   delivered: number,
+  othersShare: number,
 ): string | undefined {
   const broken = after.find((mark) => mark.broken !== undefined)?.broken;
   if (broken !== undefined) return broken;
   if (delivered === 0) return 'nothing was delivered';
+  if (othersShare > OTHERS_SHARE_MAX) {
+    return `other processes took ${Math.round(othersShare * 100)} % of the machine`;
+  }
   const busiest = Math.max(...cpu.map(({ micros }) => micros)) / (seconds * 1e6);
   const machine = (totalMicros(cpu) + generator.micros) / (seconds * 1e6 * availableParallelism());
   if (generator.cpuShare <= GENERATOR_SHARE_MAX || busiest >= generator.cpuShare) return undefined;

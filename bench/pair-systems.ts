@@ -2,6 +2,7 @@
 import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomHex } from '../src/clock/random.ts';
+import { topFunctions } from './cpu-profile.ts';
 import { type PairRun, type PairRunOptions, runPairs } from './pair-run.ts';
 import { Peer, type PeerName } from './peers/peer.ts';
 import type { ScenarioContext } from './scenario.ts';
@@ -12,6 +13,7 @@ export type SystemName = 'sluice' | PeerName;
 const WARM_UP_MS = 2000;
 const SECONDS_DEFAULT = 5;
 const RUN_ID_BYTES = 4;
+const PROFILE_LINES = 30;
 
 interface Started {
   readonly description: string;
@@ -64,7 +66,7 @@ export function describeRun(run: PairRun): string {
     `${run.system.padEnd(9)} ${offered.padEnd(9)} ${String(run.deliveriesPerSecond).padStart(7)}/s`,
     `${run.cpuMicrosPerDelivery.toFixed(2)} µs (${split})`,
     `p50 ${p50.toFixed(1)} p99 ${p99.toFixed(1)} p99.9 ${p999.toFixed(1)} ms`,
-    `generator ${Math.round(run.generator.cpuShare * 100)} %`,
+    `generator ${Math.round(run.generator.cpuShare * 100)} %, others ${Math.round(run.othersShare * 100)} %`,
     ...(faults === 0
       ? []
       : [`lost ${run.lost} doubled ${run.duplicated} reordered ${run.reordered} refused ${run.refused}`]),
@@ -88,14 +90,18 @@ async function startSystem(context: ScenarioContext, system: SystemName): Promis
     target: { protocol: 'sluice', host: sluice.host, port: sluice.gatePort, processes: sluice.processes() },
     stop: () =>
       sluice.stop(() => {
-        if (profiles !== undefined) keepProfiles(sluice.directory, profiles);
+        if (profiles !== undefined) keepProfiles(context, sluice.directory, profiles);
       }),
   };
 }
 
-function keepProfiles(from: string, to: string): void {
+function keepProfiles({ say }: ScenarioContext, from: string, to: string): void {
   mkdirSync(to, { recursive: true });
   for (const file of readdirSync(from)) {
     if (file.endsWith('.cpuprofile')) copyFileSync(join(from, file), join(to, file));
+  }
+  for (const [file, functions] of topFunctions(to, PROFILE_LINES)) {
+    say(file);
+    for (const { name, share } of functions) say(`${(share * 100).toFixed(1).padStart(7)} %  ${name}`);
   }
 }

@@ -56,6 +56,13 @@ export function kernelSlabBytes(): number {
   return Number(/^Slab:\s+(\d+) kB/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1]) * KIB;
 }
 
+/** CPU time of the whole machine that was not idle, since its start. */
+export function machineMicros(): number {
+  const fields = readFileSync('/proc/stat', 'utf8').split('\n', 1)[0]?.split(/\s+/).slice(1).map(Number) ?? [];
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softIrq = 0] = fields;
+  return (user + nice + system + irq + softIrq) * TICK_MICROS;
+}
+
 /** Sums CPU time over the same processes from one instant to the next. */
 export class CpuMeter {
   readonly #processes: readonly MeasuredProcess[];

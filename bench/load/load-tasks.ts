@@ -1,5 +1,6 @@
 /** What a generator process can be told to do. Every method is called from the bench's main process. */
 import { type Clock, delay } from '../../src/clock/clock.ts';
+import type { Random } from '../../src/clock/random.ts';
 import type { DeliveryFaults } from './delivery-check.ts';
 import { LagMeter } from './lag-meter.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
@@ -9,12 +10,21 @@ import { type PairCounts, PairTraffic } from './pair-traffic.ts';
 import type { PairWire, PairWireOptions } from './pair-wire.ts';
 import { RelayPairs } from './relay-pairs.ts';
 import { SluicePairs } from './sluice-pairs.ts';
+import { type FleetCounts, type FleetOptions, type LoginReport, type ReturnReport, UserFleet } from './user-fleet.ts';
 
 export interface PairTask extends PairWireOptions {
   readonly protocol: 'sluice' | 'relay' | 'mqtt';
   readonly inFlight: number;
   readonly app: string;
   readonly secret: string;
+}
+
+export interface FleetTask extends FleetOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly app: string;
+  readonly secret: string;
+  readonly localAddress?: string;
 }
 
 /** Totals since the start of the traffic, and what happened since the mark before. */
@@ -31,13 +41,16 @@ const POLL_MS = 20;
 
 export class LoadTasks {
   readonly #clock: Clock;
+  readonly #random: Random;
   readonly #lag: LagMeter;
   #latency: LatencyHistogram | undefined;
   #traffic: PairTraffic | undefined;
   #wire: PairWire | undefined;
+  #fleet: UserFleet | undefined;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, random: Random) {
     this.#clock = clock;
+    this.#random = random;
     this.#lag = new LagMeter(clock);
   }
 
@@ -77,6 +90,49 @@ export class LoadTasks {
   async closePairs(): Promise<void> {
     await this.#wire?.close();
     this.#latency?.destroy();
+  }
+
+  async createFleet(task: FleetTask): Promise<void> {
+    const { app, secret, host, port, localAddress } = task;
+    const target = { app, host, port, tokens: new TokenMaker(app, secret), ...(localAddress && { localAddress }) };
+    this.#fleet = new UserFleet(this.#clock, this.#random, task, target, await LatencyHistogram.create());
+  }
+
+  /** Logs in further users until there are `total` of this process. */
+  growFleet(total: number): Promise<LoginReport> {
+    return this.#users.growTo(total);
+  }
+
+  async beatFleet(heartbeatMs: number): Promise<void> {
+    this.#users.beat(heartbeatMs);
+  }
+
+  async countFleet(): Promise<FleetCounts & { readonly cpuMicros: number; readonly lagMaxMs: number }> {
+    const { user, system } = process.cpuUsage();
+    const lagMaxMs = this.#lag.maxMs;
+    this.#lag.reset();
+    return { ...this.#users.counts(), cpuMicros: user + system, lagMaxMs };
+  }
+
+  async takeFleetLatency(): Promise<string> {
+    return this.#users.takeLatency();
+  }
+
+  async dropFleet(count: number): Promise<void> {
+    this.#users.drop(count);
+  }
+
+  returnFleet(jitter: boolean, deadlineMs: number): Promise<ReturnReport> {
+    return this.#users.comeBack(jitter, deadlineMs);
+  }
+
+  async setFleetReading(count: number, reading: boolean): Promise<void> {
+    this.#users.setReading(count, reading);
+  }
+
+  get #users(): UserFleet {
+    if (this.#fleet === undefined) throw new Error('there are no users here');
+    return this.#fleet;
   }
 
   #pairWire(task: PairTask, events: PairTraffic): PairWire {

@@ -77,7 +77,7 @@ export class Peer {
       'log_type none',
     ];
     writeFileSync(config, `${lines.join('\n')}\n`);
-    const child = spawn(MOSQUITTO, ['-c', config], { stdio: 'ignore', env: {} });
+    const child = spawn(MOSQUITTO, ['-c', config], { stdio: 'ignore' });
     for (let waitedMs = 0; waitedMs < MOSQUITTO_START_MS && !(await answers(port)); waitedMs += POLL_MS) {
       await delay(clock, POLL_MS);
     }

@@ -1,0 +1,47 @@
+/** `logins`: a burst of logins, tokens checked, so many under way at once; then everybody at the same moment. */
+import { delay } from '../../src/clock/clock.ts';
+import { Fleet } from '../fleet.ts';
+import { CpuMeter, totalMicros } from '../process-usage.ts';
+import { atLeast, atMost, reported, type ScenarioOutcome } from '../result.ts';
+import type { ScenarioContext } from '../scenario.ts';
+import { SluiceSystem } from '../system-under-test.ts';
+
+const USERS_DEFAULT = 10_000;
+const AT_ONCE = 256;
+const RETURN_MS_MAX = 30_000;
+const PAUSE_MS = 1000;
+
+export async function logins(context: ScenarioContext): Promise<ScenarioOutcome> {
+  const { settings, runtime, random, clock, budgets, say } = context;
+  const users = settings.connections ?? USERS_DEFAULT;
+  const { gateWorkers, config, nodeFlags } = settings;
+  const sluice = await SluiceSystem.start({ gateWorkers, runtime, config, nodeFlags });
+  const plan = { users, host: sluice.host, port: sluice.gatePort, atOnce: AT_ONCE };
+  const fleet = await Fleet.create({ ...plan, processesMin: settings.generators }, random);
+  try {
+    const meter = new CpuMeter(sluice.processes());
+    const burst = await fleet.growTo(users);
+    const perLogin = totalMicros(meter.lap()) / users;
+    const perSecond = (burst.loggedIn / burst.elapsedMs) * 1000;
+    say(`${burst.loggedIn} in, ${burst.failed} failed ${JSON.stringify(burst.reasons)}, ${Math.round(perSecond)}/s`);
+    await fleet.drop(users);
+    await delay(clock, PAUSE_MS);
+    const together = await fleet.comeBack(false, RETURN_MS_MAX);
+    const lastMs = together.backMs.at(-1) ?? RETURN_MS_MAX;
+    say(`all at once: the last one after ${Math.round(lastMs)} ms, ${together.missing} missing`);
+    return {
+      metrics: { loginsPerSecond: Math.round(perSecond), connectionsHeld: burst.loggedIn },
+      details: { burst, together: { ...together, backMs: together.backMs.length } },
+      findings: [
+        atLeast(`logins per second, ${AT_ONCE} under way`, perSecond, budgets.loginsPerSecond, '/s'),
+        atMost('logins failed', burst.failed, 0, ''),
+        atMost('not in within 30 s when all come at once', together.missing, 0, ''),
+        reported('all at once: the last one is in after', lastMs / 1000, 's'),
+        reported('CPU per login, all processes', perLogin, 'µs'),
+      ],
+    };
+  } finally {
+    fleet.end();
+    await sluice.stop();
+  }
+}
