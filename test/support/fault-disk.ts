@@ -16,7 +16,8 @@ type DiskEvent =
   | { type: 'remove'; path: string }
   | { type: 'write'; inode: number; position: number; bytes: Uint8Array }
   | { type: 'truncate'; inode: number; length: number }
-  | { type: 'sync'; inode: number }
+  /** Covers the events of its file before `upTo`: those that were there when it began. */
+  | { type: 'sync'; inode: number; upTo: number }
   | { type: 'syncDirectory' };
 
 interface Content {
@@ -30,6 +31,8 @@ export interface FaultPlan {
   /** From the sync with this number on every sync fails. */
   failSync?: { number: number };
   failTruncate?: boolean;
+  /** All files together hold no more than this: a write that would needs space that there is not. */
+  capacityBytes?: number;
   /** Runs before each sync is done; what it returns is waited for. */
   beforeSync?: () => Promise<void>;
 }
@@ -51,7 +54,7 @@ export class FaultDisk implements Disk {
       disk.#names.set(path, inode);
       disk.#contents.set(inode, { bytes: Buffer.from(bytes), length: bytes.length });
       disk.events.push({ type: 'create', path, inode }, { type: 'write', inode, position: 0, bytes: bytes.slice() });
-      disk.events.push({ type: 'sync', inode });
+      disk.events.push({ type: 'sync', inode, upTo: disk.events.length });
     }
     disk.events.push({ type: 'syncDirectory' });
     return disk;
@@ -72,6 +75,10 @@ export class FaultDisk implements Disk {
     const events = this.events.slice(0, count);
     const names = new Map<string, number>();
     const contents = new Map<number, Content>();
+    const syncedUpTo = new Map<number, number>();
+    for (const event of events) {
+      if (event.type === 'sync') syncedUpTo.set(event.inode, Math.max(event.upTo, syncedUpTo.get(event.inode) ?? 0));
+    }
     const lastDirectorySync = events.findLastIndex((event) => event.type === 'syncDirectory');
     // Directory changes are journaled: a prefix of the un-synced ones survives.
     const unsynced = events.filter((e, i) => i > lastDirectorySync && isDirectoryEvent(e)).length;
@@ -81,7 +88,7 @@ export class FaultDisk implements Disk {
         if (index > lastDirectorySync && directoryEventsLeft-- <= 0) continue;
         applyToNames(names, event);
       } else if (event.type === 'write' || event.type === 'truncate') {
-        const isSynced = events.slice(index).some((e) => e.type === 'sync' && e.inode === event.inode);
+        const isSynced = index < (syncedUpTo.get(event.inode) ?? 0);
         applyToContent(contents, event, isSynced ? undefined : random);
       }
     }
@@ -145,6 +152,12 @@ export class FaultDisk implements Disk {
     };
   }
 
+  #freeBytes(): number {
+    let used = 0;
+    for (const inode of this.#names.values()) used += this.#contents.get(inode)!.length;
+    return (this.plan.capacityBytes ?? Number.POSITIVE_INFINITY) - used;
+  }
+
   #file(inode: number): DiskFile {
     const contents = this.#contents;
     const content = contents.get(inode)!;
@@ -154,6 +167,7 @@ export class FaultDisk implements Disk {
         const failure = this.plan.failWrite;
         this.writes += 1;
         const isFailing = failure !== undefined && this.writes === failure.number;
+        if (position + whole.length - content.length > this.#freeBytes()) throw diskError('ENOSPC', 'write');
         const bytes = isFailing ? whole.subarray(0, failure.keepBytes) : whole;
         const event = { type: 'write', inode, position, bytes } as const;
         this.events.push(event);
@@ -163,10 +177,11 @@ export class FaultDisk implements Disk {
       read: async (buffer, position) =>
         content.bytes.copy(buffer, 0, position, Math.min(content.length, position + buffer.length)),
       sync: async () => {
+        const upTo = this.events.length;
         await this.plan.beforeSync?.();
         this.syncs += 1;
         if (this.plan.failSync !== undefined && this.syncs >= this.plan.failSync.number) throw diskError('EIO', 'sync');
-        this.events.push({ type: 'sync', inode });
+        this.events.push({ type: 'sync', inode, upTo });
       },
       truncate: async (length) => {
         if (this.plan.failTruncate === true) throw diskError('EIO', 'truncate');

@@ -85,8 +85,10 @@ export async function copyStopped(
 ): Promise<BackupResult> {
   const lock = await source.lock();
   if (lock === undefined) throw new BackupError('a process has the source directory open');
+  const targetLock = await target.lock();
   const parts: SegmentPart[] = [];
   try {
+    if (targetLock === undefined) throw new BackupError('a process has the target directory open');
     await assertEmpty(target);
     const { report, end } = await checkStore(source);
     if (end === undefined || (report.verdict !== FsckVerdict.Intact && report.verdict !== FsckVerdict.Interrupted)) {
@@ -101,6 +103,7 @@ export async function copyStopped(
     return await writeStore(parts, change(metaOfCopy(end.meta, parts, end.lastMessageIds)), target);
   } finally {
     for (const { file } of parts) await file.close();
+    await targetLock?.release();
     await lock.release();
   }
 }
