@@ -24,6 +24,7 @@ import { type FrameReceivers, routeFrame } from './frame-router.ts';
 import { Inbox } from './inbox.ts';
 import type { Message } from './message.ts';
 import { type ClientOptions, type ResolvedOptions, resolveOptions } from './options.ts';
+import { Reauthenticator } from './reauthenticator.ts';
 import { Reconnector, type ReconnectorOwner } from './reconnector.ts';
 import { SendQueue } from './send-queue.ts';
 import type { OutgoingMessage, Receipt } from './send-types.ts';
@@ -37,6 +38,7 @@ export class SluiceClient {
   readonly #events = new EventHub();
   readonly #inbox: Inbox;
   readonly #sendQueue: SendQueue;
+  readonly #reauthenticator: Reauthenticator;
   readonly #reconnector: Reconnector;
   #loading: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -56,6 +58,12 @@ export class SluiceClient {
       replyTimeoutMs: resolved.replyTimeoutMs,
       onStored: (body) => this.#inbox.onOwnStored(body.messageId, body.ownEpoch, body.ownSeq),
     });
+    this.#reauthenticator = new Reauthenticator(
+      platform.clock,
+      platform.random,
+      () => this.#reconnector.freshToken(),
+      (error) => this.#events.emit('error', asError(error)),
+    );
     this.#reconnector = new Reconnector(resolved, this.#events, this.#reconnectorOwner());
   }
 
@@ -182,6 +190,7 @@ export class SluiceClient {
     const receivers: FrameReceivers = {
       inbox: this.#inbox,
       sendQueue: this.#sendQueue,
+      reauthenticator: this.#reauthenticator,
       onGoaway: (body: GoawayBody) => this.#reconnector.onGoaway(body),
     };
     return {
@@ -195,12 +204,16 @@ export class SluiceClient {
 
   #onOnline(connection: Connection, connack: ConnackBody, presented: CursorPosition): void {
     const link = new ServerLink(connection, connack.bodyBytesMax, this.#options.syncLimit);
-    if (!this.#options.sendOnly) this.#inbox.online(link, connack, presented);
+    if (!this.#options.sendOnly) {
+      this.#inbox.online(link, connack, presented);
+      this.#reauthenticator.online(link, connack);
+    }
     this.#sendQueue.online(link);
   }
 
   #onOffline(): void {
     this.#inbox.offline();
+    this.#reauthenticator.offline();
     this.#sendQueue.offline();
     this.#wentOffline();
   }

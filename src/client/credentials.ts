@@ -36,23 +36,30 @@ export class Credentials {
     this.#ticket = ticket;
   }
 
+  /** What the source gives now. Rejects when it fails. */
+  freshToken(): Promise<string> {
+    const source = this.#source;
+    return typeof source === 'string' ? Promise.resolve(source) : this.#ask(source);
+  }
+
   /** Undefined when the source has nothing but the token that was refused. Rejects when the source fails. */
   async next(): Promise<Credential | undefined> {
     if (this.#ticket !== '') this.#presented = { type: CredentialType.Ticket, value: this.#ticket };
     else {
-      const token = typeof this.#source === 'string' ? this.#source : await this.#ask(this.#source);
+      const token = await this.freshToken();
       if (token === this.#refusedToken) return undefined;
       this.#presented = { type: CredentialType.Token, value: token };
     }
     return this.#presented;
   }
 
-  /** The server did not accept what was presented last. False when there is nothing else to present. */
+  /**
+   * The server did not accept what was presented last, or does not any more: a ticket that came of it is worth nothing
+   * either. False when there is nothing else to present.
+   */
   refused(): boolean {
-    if (this.#presented?.type === CredentialType.Ticket) {
-      this.#ticket = '';
-      return true;
-    }
+    this.#ticket = '';
+    if (this.#presented?.type === CredentialType.Ticket) return true;
     this.#refusedToken = this.#presented?.value;
     return typeof this.#source === 'function';
   }

@@ -8,16 +8,19 @@ import {
   readMessage,
   readNotify,
   readPong,
+  readReauthack,
   readResync,
   readSendack,
   readSyncack,
 } from '../protocol/index.ts';
 import type { Inbox } from './inbox.ts';
+import type { Reauthenticator } from './reauthenticator.ts';
 import type { SendQueue } from './send-queue.ts';
 
 export interface FrameReceivers {
   readonly inbox: Inbox;
   readonly sendQueue: SendQueue;
+  readonly reauthenticator: Reauthenticator;
   onGoaway(body: GoawayBody): void;
 }
 
@@ -57,8 +60,11 @@ export function routeFrame(
       return pass(readGap, (body) => to.inbox.onGap(requestId, body));
     case Command.Goaway:
       return pass(readGoaway, (body) => to.onGoaway(body));
+    case Command.Reauthack:
+      return pass(readReauthack, (body) => to.reauthenticator.onReauthack(requestId, body.sessionExpiresAtMs));
     case Command.Error:
       return pass(readError, (body) => {
+        if (to.reauthenticator.onError(requestId)) return;
         if (!to.sendQueue.onError(requestId, body)) to.inbox.onError(requestId, body.retryAfterMs);
       });
     default:

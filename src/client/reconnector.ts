@@ -77,6 +77,11 @@ export class Reconnector implements ConnectionOwner {
     if (this.#options.resume && session.generation > 0) this.#intent = Intent.Resume;
   }
 
+  /** A token for a session that is to go on. Rejects when the source fails. */
+  freshToken(): Promise<string> {
+    return this.#credentials.freshToken();
+  }
+
   /** Resolves when logged in. A call while one is under way shares its promise. */
   connect(): Promise<void> {
     if (this.#state === ConnectionState.Online) return Promise.resolve();

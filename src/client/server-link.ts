@@ -1,14 +1,15 @@
 /** What the two halves say to the server, as frames of one connection. */
-import { HEADER_BYTES, SendFlag, TargetType, writeAck, writeSend, writeSync } from '../protocol/index.ts';
+import { HEADER_BYTES, SendFlag, TargetType, writeAck, writeReauth, writeSend, writeSync } from '../protocol/index.ts';
 import type { Connection } from './connection.ts';
 import type { InboxLink } from './inbox.ts';
+import type { ReauthenticationLink } from './reauthenticator.ts';
 import type { SendLink } from './send-queue.ts';
 import type { UnsentMessage } from './storage.ts';
 
 /** Tags and lengths of SEND's fields, generously. */
 const SEND_OVERHEAD_BYTES = 32;
 
-export class ServerLink implements InboxLink, SendLink {
+export class ServerLink implements InboxLink, SendLink, ReauthenticationLink {
   readonly #connection: Connection;
   readonly #bodyBytesMax: number;
   readonly #syncLimit: number;
@@ -30,6 +31,12 @@ export class ServerLink implements InboxLink, SendLink {
   sync(epoch: number, after: number): number {
     const requestId = this.#connection.nextRequestId();
     writeSync(this.#connection.writer(), requestId, { epoch, after, limit: this.#syncLimit });
+    return requestId;
+  }
+
+  reauthenticate(token: string): number {
+    const requestId = this.#connection.nextRequestId();
+    writeReauth(this.#connection.writer(), requestId, { credential: token });
     return requestId;
   }
 

@@ -20,10 +20,12 @@ import {
   MessagePackWriter,
   type PartialFrame,
   type PingBody,
+  type ReauthBody,
   readAck,
   readConnect,
   readDisconnect,
   readPing,
+  readReauth,
   readSend,
   readSync,
   type SendackBody,
@@ -38,6 +40,7 @@ import {
   writeMessage,
   writeNotify,
   writePong,
+  writeReauthack,
   writeResync,
   writeSendack,
   writeSyncack,
@@ -49,6 +52,7 @@ interface Bodies {
   ack: AckBody;
   disconnect: DisconnectBody;
   sync: SyncBody;
+  reauth: ReauthBody;
   send: SendBody;
 }
 type Name = keyof Bodies;
@@ -67,6 +71,7 @@ const READERS: Readonly<Record<number, readonly [Name, Read<Bodies[Name]>]>> = {
   [Command.Ack]: ['ack', readAck],
   [Command.Disconnect]: ['disconnect', readDisconnect],
   [Command.Sync]: ['sync', readSync],
+  [Command.Reauth]: ['reauth', readReauth],
   [Command.Send]: ['send', readSend],
 };
 
@@ -158,6 +163,10 @@ export class ServerConnection implements FrameSink<undefined> {
 
   pong(requestId: number, head: number, known = true): void {
     this.write((writer) => writePong(writer, requestId, { epoch: this.#server.epoch, head, known }));
+  }
+
+  reauthack(requestId: number, sessionExpiresAtMs: number): void {
+    this.write((writer) => writeReauthack(writer, requestId, { sessionExpiresAtMs }));
   }
 
   resync(requestId: number): void {
