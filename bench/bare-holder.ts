@@ -6,11 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inBatches } from './load/pair-wire.ts';
+import { sourceAddress } from './load/source-address.ts';
 import { PROBE_FLAGS } from './memory-probe.ts';
 import type { MeasuredProcess } from './process-usage.ts';
 import type { Runtime } from './runtime.ts';
 
 const AT_ONCE = 200;
+/** Beyond those of the generators. */
+const ADDRESS_GROUP = 1000;
 const ENTRY = fileURLToPath(new URL('./peers/bare-holder-main.js', import.meta.url));
 
 export class BareHolder {
@@ -41,7 +44,7 @@ export class BareHolder {
 
   async growTo(total: number): Promise<void> {
     const from = this.#sockets.length;
-    await inBatches(total - from, AT_ONCE, () => this.#dial());
+    await inBatches(total - from, AT_ONCE, (i) => this.#dial(sourceAddress(ADDRESS_GROUP, from + i)));
   }
 
   stop(): void {
@@ -50,9 +53,9 @@ export class BareHolder {
     rmSync(this.directory, { recursive: true, force: true });
   }
 
-  #dial(): Promise<void> {
+  #dial(localAddress: string): Promise<void> {
     return new Promise((resolve, reject) => {
-      const socket = net.connect({ host: '127.0.0.1', port: this.#port, localAddress: '127.2.0.1' });
+      const socket = net.connect({ host: '127.0.0.1', port: this.#port, localAddress });
       this.#sockets.push(socket);
       socket.once('connect', () => resolve());
       socket.once('error', reject);

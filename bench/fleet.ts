@@ -48,7 +48,7 @@ export class Fleet {
           firstUser: i * fleet.#share,
           runId: fleet.runId,
           atOnce: Math.max(1, Math.ceil(plan.atOnce / count)),
-          localAddress: `127.1.${Math.floor(i / 250)}.${(i % 250) + 1}`,
+          addressGroup: i,
         }),
       ),
     );

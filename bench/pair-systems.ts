@@ -1,19 +1,15 @@
 /** Starts a system under test, runs pairs against it at several rates, and stops it. */
-import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { randomHex } from '../src/clock/random.ts';
-import { topFunctions } from './cpu-profile.ts';
 import { type PairRun, type PairRunOptions, runPairs } from './pair-run.ts';
 import { Peer, type PeerName } from './peers/peer.ts';
 import type { ScenarioContext } from './scenario.ts';
-import { SluiceSystem } from './system-under-test.ts';
+import { startSluice } from './start-sluice.ts';
 
 export type SystemName = 'sluice' | PeerName;
 
 const WARM_UP_MS = 2000;
 const SECONDS_DEFAULT = 5;
 const RUN_ID_BYTES = 4;
-const PROFILE_LINES = 30;
 
 interface Started {
   readonly description: string;
@@ -75,33 +71,17 @@ export function describeRun(run: PairRun): string {
 }
 
 async function startSystem(context: ScenarioContext, system: SystemName): Promise<Started> {
-  const { settings, runtime } = context;
+  const { runtime } = context;
   if (system !== 'sluice') {
     const peer = await Peer.start(system, runtime);
     const protocol = system === 'bare' ? 'relay' : 'mqtt';
     const target = { protocol, host: peer.host, port: peer.port, processes: peer.processes() } as const;
     return { description: peer.description, target, stop: () => peer.stop() };
   }
-  const { gateWorkers, config, nodeFlags, profiles } = settings;
-  const flags = profiles === undefined ? nodeFlags : [...nodeFlags, '--cpu-prof'];
-  const sluice = await SluiceSystem.start({ gateWorkers, runtime, config, nodeFlags: flags });
+  const { sluice, stop } = await startSluice(context);
   return {
     description: `sluice on Node ${runtime.version}`,
     target: { protocol: 'sluice', host: sluice.host, port: sluice.gatePort, processes: sluice.processes() },
-    stop: () =>
-      sluice.stop(() => {
-        if (profiles !== undefined) keepProfiles(context, sluice.directory, profiles);
-      }),
+    stop,
   };
-}
-
-function keepProfiles({ say }: ScenarioContext, from: string, to: string): void {
-  mkdirSync(to, { recursive: true });
-  for (const file of readdirSync(from)) {
-    if (file.endsWith('.cpuprofile')) copyFileSync(join(from, file), join(to, file));
-  }
-  for (const [file, functions] of topFunctions(to, PROFILE_LINES)) {
-    say(file);
-    for (const { name, share } of functions) say(`${(share * 100).toFixed(1).padStart(7)} %  ${name}`);
-  }
 }

@@ -10,6 +10,7 @@ import { type PairCounts, PairTraffic } from './pair-traffic.ts';
 import type { PairWire, PairWireOptions } from './pair-wire.ts';
 import { RelayPairs } from './relay-pairs.ts';
 import { SluicePairs } from './sluice-pairs.ts';
+import { sourceAddress } from './source-address.ts';
 import { type FleetCounts, type FleetOptions, type LoginReport, type ReturnReport, UserFleet } from './user-fleet.ts';
 
 export interface PairTask extends PairWireOptions {
@@ -24,7 +25,8 @@ export interface FleetTask extends FleetOptions {
   readonly port: number;
   readonly app: string;
   readonly secret: string;
-  readonly localAddress?: string;
+  /** Which source addresses this process dials from. */
+  readonly addressGroup: number;
 }
 
 /** Totals since the start of the traffic, and what happened since the mark before. */
@@ -93,8 +95,9 @@ export class LoadTasks {
   }
 
   async createFleet(task: FleetTask): Promise<void> {
-    const { app, secret, host, port, localAddress } = task;
-    const target = { app, host, port, tokens: new TokenMaker(app, secret), ...(localAddress && { localAddress }) };
+    const { app, secret, host, port, addressGroup } = task;
+    const localAddress = (index: number): string => sourceAddress(addressGroup, index);
+    const target = { app, host, port, tokens: new TokenMaker(app, secret), localAddress };
     this.#fleet = new UserFleet(this.#clock, this.#random, task, target, await LatencyHistogram.create());
   }
 

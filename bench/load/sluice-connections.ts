@@ -46,8 +46,8 @@ export interface SluiceTarget {
   readonly host: string;
   readonly port: number;
   readonly tokens: TokenMaker;
-  /** Where to dial from; the system chooses when left out. */
-  readonly localAddress?: string;
+  /** Where a connection dials from, by its index; the system chooses when left out. */
+  readonly localAddress?: (index: number) => string;
 }
 
 export interface SluiceHandler {
@@ -81,7 +81,8 @@ export class SluiceConnections implements DialHandler, FrameSink<SluiceConnectio
 
   /** Dials and logs in. Rejects when the server refuses. */
   connect(connection: SluiceConnection): Promise<void> {
-    const { host, port, localAddress } = this.#target;
+    const { host, port } = this.#target;
+    const localAddress = this.#target.localAddress?.(connection.index);
     return new Promise((resolve, reject) => {
       connection.login = { resolve, reject };
       connection.phase = ConnectionPhase.Dialing;

@@ -12,8 +12,9 @@ import { type MemorySample, PROBE_FLAGS, sampleMemory } from '../memory-probe.ts
 import { kernelSlabBytes } from '../process-usage.ts';
 import { atLeast, atMost, type Finding, reported, type ScenarioOutcome } from '../result.ts';
 import type { ScenarioContext } from '../scenario.ts';
+import { startSluice } from '../start-sluice.ts';
 import { slope } from '../statistics.ts';
-import { SluiceSystem } from '../system-under-test.ts';
+import type { SluiceSystem } from '../system-under-test.ts';
 
 const CONNECTIONS_DEFAULT = 12_000;
 const STEPS = 4;
@@ -42,8 +43,7 @@ export async function idle(context: ScenarioContext): Promise<ScenarioOutcome> {
   const total = settings.connections ?? CONNECTIONS_DEFAULT;
   const gateWorkers = Math.max(settings.gateWorkers, Math.ceil(total / (openFilesMax() * FILL)));
   say(`${total} connections, ${gateWorkers} gate workers, ${openFilesMax()} descriptors a process`);
-  const nodeFlags = [...settings.nodeFlags, ...PROBE_FLAGS];
-  const sluice = await SluiceSystem.start({ gateWorkers, runtime, config: settings.config, nodeFlags });
+  const { sluice, stop } = await startSluice(context, { gateWorkers, nodeFlags: PROBE_FLAGS });
   const bare = await BareHolder.start(runtime, settings.nodeFlags);
   const plan = { users: total, host: sluice.host, port: sluice.gatePort, atOnce: LOGINS_AT_ONCE };
   const fleet = await Fleet.create({ ...plan, processesMin: settings.generators }, random);
@@ -81,7 +81,7 @@ export async function idle(context: ScenarioContext): Promise<ScenarioOutcome> {
   } finally {
     bare.stop();
     fleet.end();
-    await sluice.stop();
+    await stop();
   }
 }
 

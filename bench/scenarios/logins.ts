@@ -4,7 +4,7 @@ import { Fleet } from '../fleet.ts';
 import { CpuMeter, totalMicros } from '../process-usage.ts';
 import { atLeast, atMost, reported, type ScenarioOutcome } from '../result.ts';
 import type { ScenarioContext } from '../scenario.ts';
-import { SluiceSystem } from '../system-under-test.ts';
+import { startSluice } from '../start-sluice.ts';
 
 const USERS_DEFAULT = 10_000;
 const AT_ONCE = 256;
@@ -12,10 +12,9 @@ const RETURN_MS_MAX = 30_000;
 const PAUSE_MS = 1000;
 
 export async function logins(context: ScenarioContext): Promise<ScenarioOutcome> {
-  const { settings, runtime, random, clock, budgets, say } = context;
+  const { settings, random, clock, budgets, say } = context;
   const users = settings.connections ?? USERS_DEFAULT;
-  const { gateWorkers, config, nodeFlags } = settings;
-  const sluice = await SluiceSystem.start({ gateWorkers, runtime, config, nodeFlags });
+  const { sluice, stop } = await startSluice(context);
   const plan = { users, host: sluice.host, port: sluice.gatePort, atOnce: AT_ONCE };
   const fleet = await Fleet.create({ ...plan, processesMin: settings.generators }, random);
   try {
@@ -42,6 +41,6 @@ export async function logins(context: ScenarioContext): Promise<ScenarioOutcome>
     };
   } finally {
     fleet.end();
-    await sluice.stop();
+    await stop();
   }
 }
