@@ -3,7 +3,7 @@
  * modules, because it runs before anything is installed.
  *
  *   node tools/setup.mjs build    packages + compiled output
- *   node tools/setup.mjs test     the same, and the servers that the tests start
+ *   node tools/setup.mjs test     the same, and the programs that the tests start
  *
  * Cost when nothing is to do: one walk over the sources and two JSON files, well under 150 ms. "Nothing to do" is
  * decided by content (package versions) and by name, size and time of every source, never by one time stamp against
@@ -26,7 +26,7 @@ const SOURCE_NAME = /\.(ts|json)$/;
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 
 /** Programs that the tests start: command → package of the system's package manager. */
-const TEST_TOOLS = { 'redis-server': 'redis-server' };
+const TEST_TOOLS = { 'redis-server': 'redis-server', strace: 'strace' };
 
 /** The repository that this file is in. */
 export const REPOSITORY = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -169,7 +169,7 @@ function run(root, command, args) {
   throw new SetupError(`${said}${command === process.execPath ? 'the compiler' : command} ${how}`);
 }
 
-/** Installs the servers that tests start, where this may and can be done; otherwise says what to install. */
+/** Installs the programs that tests start, where this may and can be done; otherwise says what to install. */
 export function ensureTestTools(tools = TEST_TOOLS, system = realSystem(), tell = say) {
   const missing = () => Object.keys(tools).filter((command) => !system.has(command));
   const wanted = missing();

@@ -60,6 +60,10 @@ export class FaultDisk implements Disk {
     return disk;
   }
 
+  inodeOf(path: string): number {
+    return this.#names.get(path)!;
+  }
+
   /** Copies of all files as the running system sees them. */
   files(): Map<string, Buffer> {
     const files = new Map<string, Buffer>();
