@@ -52,14 +52,13 @@ export class DeliveryWindow {
   /** A login or a RESYNC: the connection stands at `seq` in `epoch`, with nothing in flight. */
   restart(slot: number, epoch: number, seq: number, head: number): void {
     const table = this.#table;
-    // A RESYNC that repeats the epoch leaves own copies held that were told of since.
-    if (epoch !== table.epoch[slot]) this.#heldAhead.delete(slot);
     table.epoch[slot] = epoch;
     table.ackedSeq[slot] = seq;
     table.pushedSeq[slot] = seq;
     table.headSeq[slot] = head;
     this.#clearFlags(slot, ConnectionFlag.Notified | ConnectionFlag.Repushed);
     this.#sizes.forget(slot);
+    this.#heldAhead.delete(slot);
     this.#ackWheel.cancel(slot);
   }
 
@@ -119,14 +118,14 @@ export class DeliveryWindow {
 
   /**
    * What a reply means for the window: a SYNC page of `bytes` was sent, its pull acknowledged everything ≤ ackedSeq; or
-   * the sender's own copy is held by the client from now on (no bytes, nothing to acknowledge).
+   * the sender's own copy is held by the client from now on (no bytes, nothing to acknowledge). A RESYNC of the epoch in
+   * which the connection stands already changes nothing: the client may go on, or start again below what it was sent.
    */
   replied(slot: number, command: number, epoch: number, ackedSeq: number, pushedSeq: number, bytes: number): void {
     const table = this.#table;
     if (command === Command.Sendack && epoch !== table.epoch[slot]) return;
-    if (command === Command.Resync || epoch !== table.epoch[slot]) {
-      const head = epoch === table.epoch[slot] ? (table.headSeq[slot] as number) : 0;
-      this.restart(slot, epoch, pushedSeq, Math.max(pushedSeq, head));
+    if (epoch !== table.epoch[slot]) {
+      this.restart(slot, epoch, pushedSeq, pushedSeq);
       return;
     }
     if (pushedSeq > (table.headSeq[slot] as number)) table.headSeq[slot] = pushedSeq;
