@@ -58,7 +58,7 @@ export class Reader {
     if (!this.#started) {
       this.#started = true;
       this.#startAt(event.epoch, event.after);
-      this.#excuse(1, event.epoch, 1, event.after);
+      this.#excuse(event.epoch, 1, event.after);
     } else if (event.epoch === this.#epoch && event.after > this.#contiguousNow()) {
       const holds = `${this.application.name} continues after ${event.after}, but holds only up to ${this.#contiguous}`;
       this.#findings.add('hole', holds);
@@ -87,7 +87,9 @@ export class Reader {
     if (this.#delivered.has(event.messageId)) this.#findings.add('duplicate', `${name} got ${place} again`);
     else if (this.#held.get(event.epoch)?.get(event.seq) !== event.messageId) {
       this.#findings.add('phantom', `${name} got ${place}, which its clients had not received there`);
-    } else if (event.epoch !== this.#epoch || event.seq <= this.#position) {
+    } else if (event.epoch < this.#epoch) {
+      // It was in hand when the timeline began anew, and moves nothing there.
+    } else if (event.epoch > this.#epoch || event.seq <= this.#position) {
       const after = `after epoch ${this.#epoch} seq ${this.#position}`;
       this.#findings.add('inversion', `${name} got ${place} ${after}`);
     } else {
@@ -105,15 +107,14 @@ export class Reader {
   }
 
   gap(event: EventOf<'gapReported'>): void {
-    this.#excuse(1, event.epoch, event.from, event.to);
+    this.#excuse(event.epoch, event.from, event.to);
     this.#findings.looked.gaps += 1;
   }
 
   resynced(event: EventOf<'resynced'>): void {
     this.#findings.looked.resyncs += 1;
     this.#atEnd = false;
-    // What lay there in the old epoch or in one that it has missed, or lies there in the new one, cannot be read any more.
-    this.#excuse(this.#epoch, event.epoch, this.#position + 1, event.floor - 1);
+    this.#excuse(event.epoch, this.#position + 1, event.floor - 1);
     this.#started = true;
     this.#startAt(event.epoch, Math.max(0, event.floor - 1));
   }
@@ -126,10 +127,10 @@ export class Reader {
     }
   }
 
-  /** Places keep their numbers from epoch to epoch: who may not read one now may have missed it before. */
-  #excuse(firstEpoch: number, lastEpoch: number, from: number, to: number): void {
+  /** Places keep their numbers from epoch to epoch: who cannot read one now may have missed it in any epoch before. */
+  #excuse(lastEpoch: number, from: number, to: number): void {
     if (to < from) return;
-    for (let epoch = firstEpoch; epoch <= lastEpoch; epoch += 1) {
+    for (let epoch = 1; epoch <= lastEpoch; epoch += 1) {
       this.excuses.push({ epoch, from, to, countsUnseen: epoch === lastEpoch });
     }
   }
