@@ -26,7 +26,7 @@ import { MemoryTransport } from './memory-transport.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { type TestLogger, testLogger } from './test-logger.ts';
 
-const ADDRESS = { path: '/logic' };
+export const LOGIC_ADDRESS: { readonly path: string } = { path: '/logic' };
 
 export const LIMITS: LogicLimits = {
   loginConcurrency: 64,
@@ -108,6 +108,7 @@ export interface LogicWorldOptions {
 
 export interface LogicWorld {
   readonly clock: ManualClock;
+  readonly transport: MemoryTransport;
   readonly data: MemoryStoreData;
   readonly store: WatchedStore;
   readonly logic: Logic;
@@ -140,16 +141,16 @@ export async function logicWorld(options: LogicWorldOptions = {}): Promise<Logic
     apps: [{ ...developmentApp({ retentionAgeMs: 0, retentionCount: 0 }), ...options.app }],
     bootId: 'logic',
     transport,
-    address: ADDRESS,
+    address: LOGIC_ADDRESS,
     times: { heartbeatMs: 2000, heartbeatMisses: 3 },
     onFatal: (error) => fatal.push(error),
   });
   await logic.start();
   const run = (ms = 5) => clock.advanceAsync(ms);
   const dial = async (name: string): Promise<FakeGate> => {
-    const gate = new FakeGate(transport, clock, ADDRESS, name);
+    const gate = new FakeGate(transport, clock, LOGIC_ADDRESS, name);
     await run();
     return gate;
   };
-  return { clock, data, store, logic, gate: await dial('gate 1'), log, fatal, dial, run };
+  return { clock, transport, data, store, logic, gate: await dial('gate 1'), log, fatal, dial, run };
 }
