@@ -3,10 +3,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { after, before, describe, it } from 'node:test';
+import { after, afterEach, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { SluiceClient } from '../../src/client/index.ts';
-import { type System, startSystem, until } from '../support/system.ts';
+import { type System, startSystem, stopLeftSystems, until } from '../support/system.ts';
 
 const LISTENING_PROGRAM = fileURLToPath(new URL('../support/listening-program.js', import.meta.url));
 const HEARTBEAT_MS = 30_000;
@@ -227,6 +227,8 @@ describe('the commands against a running system', () => {
 });
 
 describe('kills', () => {
+  afterEach(stopLeftSystems);
+
   it('G2: kill -9 of a listening client inside its handler loses and repeats nothing', async () => {
     const system = await startSystem();
     const texts = ['1', '2', 'hang', '4', 'bye'];
@@ -285,7 +287,7 @@ describe('kills', () => {
 
   it('kill -9 of a gate worker drops only its own clients, which come back by themselves', async () => {
     const system = await startSystem({ workers: 2 });
-    const people = await Promise.all(numbered(8).map((_, index) => Person.arrive(system, `user${index}`)));
+    const people = await Promise.all(numbered(24).map((_, index) => Person.arrive(system, `user${index}`)));
     const pid = system.kill('gate-1', 'SIGKILL');
     await until(() => people.some((person) => person.disconnects > 0), 'somebody is dropped');
     await system.replaced('gate-1', pid);
@@ -320,6 +322,8 @@ describe('kills', () => {
 });
 
 describe('start and stop', () => {
+  afterEach(stopLeftSystems);
+
   it('SIGTERM ends everything with code 0 and leaves no pid file', async () => {
     const system = await startSystem({ workers: 2 });
     assert.deepEqual(Object.keys(system.pids).sort(), ['api', 'gate-1', 'gate-2', 'logic-1', 'primary']);

@@ -16,6 +16,7 @@ const POLL_MS = 20;
 const STARTED = /clients +127\.0\.0\.1:(\d+).*HTTP +http:\/\/127\.0\.0\.1:(\d+).*Type next/s;
 const NEEDS_GATE: ReadonlySet<string> = new Set(['send', 'listen', 'chat']);
 const clock = new SystemClock();
+const started = new Set<System>();
 
 export interface SystemOptions {
   readonly workers?: number;
@@ -69,7 +70,14 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   await until(() => STARTED.test(output.stdout) || child.exitCode !== null, 'the system starts');
   const [, gatePort, httpPort] = STARTED.exec(output.stdout) ?? [];
   if (gatePort === undefined) throw new Error(`the system did not start: ${output.stdout}${output.stderr}`);
-  return new System(folder, Number(gatePort), Number(httpPort), child, exited, output);
+  const system = new System(folder, Number(gatePort), Number(httpPort), child, exited, output);
+  started.add(system);
+  return system;
+}
+
+/** Stops the systems that a failed test has left behind: for `afterEach` and `after`. */
+export async function stopLeftSystems(): Promise<void> {
+  await Promise.all([...started].map((system) => system.stop()));
 }
 
 export class System {
@@ -138,6 +146,7 @@ export class System {
 
   /** Resolves with the exit code. */
   async stop(): Promise<number | null> {
+    started.delete(this);
     this.#child.kill('SIGTERM');
     const code = await this.exited;
     rmSync(this.folder, { recursive: true, force: true });
