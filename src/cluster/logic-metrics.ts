@@ -10,6 +10,9 @@ export function logicMetrics(metrics: Metrics, logic: Logic): void {
   metrics.gaugeFrom('sluice_logic_links', 'Links from gates and apis.', () => counters.linksUp - counters.linksDown);
   const totals: [name: string, help: string, read: () => number][] = [
     ['logins_accepted', 'Logins that succeeded.', () => counters.loginsAccepted],
+    ['tickets_reused', 'Tickets presented too often: somebody may have a copy.', () => counters.ticketsReused],
+    ['reauthentications', 'Sessions that went on with a new token.', () => counters.reauthentications],
+    ['revocations', 'Users whose credentials were revoked.', () => counters.revocations],
     ['registers', 'Sessions taken over after a start.', () => counters.registers],
     ['stale_commands', 'Commands of connections without a session.', () => counters.staleCommands],
     ['messages_stored', 'Messages stored.', () => counters.messagesStored],

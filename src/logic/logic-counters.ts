@@ -5,6 +5,10 @@ export class LogicCounters {
   loginsAccepted = 0;
   /** By CloseReason. */
   readonly loginsRefused: Float64Array = new Float64Array(256);
+  /** Tickets presented too often: somebody may have a copy. */
+  ticketsReused = 0;
+  reauthentications = 0;
+  revocations = 0;
   registers = 0;
   /** Sessions told to end, by CloseReason. */
   readonly sessionsEnded: Float64Array = new Float64Array(256);

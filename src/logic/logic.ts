@@ -88,8 +88,8 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
     this.#sync = sync;
     const knowsApp = (app: string): boolean => apps.has(app);
     this.#pushApi = new PushApi(store, knowsApp, counters);
-    this.#admin = new SessionAdmin(store, clock, sessions, lifecycle, knowsApp);
-    this.#reauthentication = new Reauthentication(options, lifecycle, errors);
+    this.#admin = new SessionAdmin(store, clock, sessions, lifecycle, knowsApp, counters);
+    this.#reauthentication = new Reauthentication(options, lifecycle, errors, counters);
     this.commands
       .set(Command.Send, send.handle)
       .set(Command.Sync, sync.handle)

@@ -119,6 +119,7 @@ export class Login {
       this.#lifecycle.makeCurrent(app, uid, deviceId, deviceType, generation, displaced);
       if (!attempt.abandoned) this.#accept(attempt, operation as Committed<LoginCommit>);
     } else {
+      if (status === LoginStatus.TicketReused) this.#ticketReused(operation);
       if (displaced.length > 0) this.#lifecycle.endGenerations(app, uid, displaced, CloseReason.CredentialRevoked);
       this.#refuse(attempt, REFUSALS[status]);
     }
@@ -216,6 +217,11 @@ export class Login {
       sessionExpiresAtMs: sessionExpiresAtS * 1000,
     });
     link.touch();
+  }
+
+  #ticketReused({ app, uid, deviceId }: LoginOperation): void {
+    this.#counters.ticketsReused++;
+    this.#options.log.warn({ app, uid, deviceId }, 'a ticket was presented too often: all of the device are revoked');
   }
 
   #refuse(attempt: LoginAttempt, reason: CloseReason): void {

@@ -18,6 +18,7 @@ import {
 import { beginBody, beginReply, endBody } from '../trunk/trunk-frames.ts';
 import { AdmissionQueue } from './admission-queue.ts';
 import type { CommandHandler } from './command-table.ts';
+import type { LogicCounters } from './logic-counters.ts';
 import type { LogicOptions } from './logic-options.ts';
 import type { ErrorReplies } from './replies.ts';
 import type { LiveSession, SessionLifecycle } from './session-lifecycle.ts';
@@ -39,13 +40,15 @@ export class Reauthentication {
   readonly #options: LogicOptions;
   readonly #lifecycle: SessionLifecycle;
   readonly #errors: ErrorReplies;
+  readonly #counters: LogicCounters;
   readonly #underWay: Set<LiveSession> = new Set();
   readonly #queue: AdmissionQueue<Request>;
 
-  constructor(options: LogicOptions, lifecycle: SessionLifecycle, errors: ErrorReplies) {
+  constructor(options: LogicOptions, lifecycle: SessionLifecycle, errors: ErrorReplies, counters: LogicCounters) {
     this.#options = options;
     this.#lifecycle = lifecycle;
     this.#errors = errors;
+    this.#counters = counters;
     this.#queue = new AdmissionQueue({
       clock: options.clock,
       runningMax: options.limits.loginConcurrency,
@@ -77,6 +80,7 @@ export class Reauthentication {
     const { sessionExpiresAtS } = operation;
     if (operation.status !== ReauthenticateStatus.Renewed) this.#finish(request, ErrorCode.Forbidden);
     else {
+      this.#counters.reauthentications++;
       this.#lifecycle.expireAt(request.session, sessionExpiresAtS);
       this.#answer(request, sessionExpiresAtS * 1000);
       this.#finish(request, 0);

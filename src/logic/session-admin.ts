@@ -16,6 +16,7 @@ import { writeApiKicked, writeApiSessionList } from '../trunk/api-frames.ts';
 import type { TrunkLink } from '../trunk/trunk-link.ts';
 import type { ApiKickFrame, ApiSessionsFrame } from '../trunk/trunk-protocol.ts';
 import { CLOCK_LEEWAY_MS } from './authentication/token-verifier.ts';
+import type { LogicCounters } from './logic-counters.ts';
 import type { LiveSession, SessionLifecycle } from './session-lifecycle.ts';
 
 /** Sessions named in one answer; a user has more only when programs log in with SEND_ONLY. */
@@ -38,6 +39,7 @@ export class SessionAdmin {
   readonly #registry: SessionRegistry<TrunkLink>;
   readonly #lifecycle: SessionLifecycle;
   readonly #knowsApp: (app: string) => boolean;
+  readonly #counters: LogicCounters;
 
   constructor(
     store: Store,
@@ -45,12 +47,14 @@ export class SessionAdmin {
     registry: SessionRegistry<TrunkLink>,
     lifecycle: SessionLifecycle,
     knowsApp: (app: string) => boolean,
+    counters: LogicCounters,
   ) {
     this.#store = store;
     this.#clock = clock;
     this.#registry = registry;
     this.#lifecycle = lifecycle;
     this.#knowsApp = knowsApp;
+    this.#counters = counters;
   }
 
   kick(link: TrunkLink, requestId: number, frame: ApiKickFrame): void {
@@ -75,6 +79,7 @@ export class SessionAdmin {
   }
 
   committed(operation: Committed<KickRevoke>): void {
+    this.#counters.revocations++;
     const { context, displaced } = operation;
     const { app, uid } = context.frame;
     let ended = this.#end(context.frame);
