@@ -4,12 +4,38 @@ import { c2c } from './scenarios/c2c.ts';
 import { compare } from './scenarios/compare.ts';
 import { idle } from './scenarios/idle.ts';
 import { logins } from './scenarios/logins.ts';
+import { max } from './scenarios/max.ts';
+import { multicast } from './scenarios/multicast.ts';
+import { push } from './scenarios/push.ts';
+import { slow } from './scenarios/slow.ts';
+import { soak } from './scenarios/soak.ts';
+import { storm } from './scenarios/storm.ts';
+import { sync } from './scenarios/sync.ts';
 
-export const SCENARIOS: Readonly<Record<string, Scenario>> = { c2c, compare, idle, logins };
+export const SCENARIOS: Readonly<Record<string, Scenario>> = {
+  c2c,
+  compare,
+  idle,
+  logins,
+  max,
+  multicast,
+  push,
+  slow,
+  soak,
+  storm,
+  sync,
+};
 
 export const SCENARIO_TEXTS: Readonly<Record<string, string>> = {
   c2c: 'pairs of clients: commit, SENDACK, delivery, acknowledgement',
   compare: 'the same pairs against a bare relay, Mosquitto and Aedes',
   idle: 'logged-in, heart-beating connections: memory per connection',
   logins: 'a burst of logins, and everybody at once',
+  max: 'the highest rate that keeps the latency objective',
+  multicast: 'one trunk frame to many sessions of a gate (no store)',
+  push: 'a business service pushes to users over HTTP',
+  slow: 'clients that do not read, beside others that must not notice',
+  soak: 'half an hour at a steady rate: memory must not grow',
+  storm: 'all connections break at once and return',
+  sync: 'users come back to a backlog and pull it',
 };

@@ -1,7 +1,7 @@
 /**
  * Drives one-way pairs, either in an open loop at a rate or in a closed one as fast as they go.
  *
- *   open:    the n-th message is due at start + n ÷ rate, whatever the system does; its latency counts from then, the
+ *   open:    the n-th message, n from 1, is due at start + n ÷ rate, whatever the system does; its latency counts from then, the
  *            time it had to wait for a place in the window included. So a stall is paid by all messages it delays.
  *   closed:  each pair keeps `inFlight` messages under way; latency counts from the send.
  *
@@ -113,7 +113,7 @@ export class PairTraffic implements PairEvents {
     const due = Math.floor((elapsedMs * this.#perSecond) / 1000);
     for (; this.#issued < due; this.#issued++) {
       const pair = this.#issued % this.#sent.length;
-      this.#issue(pair, this.#startMs + (this.#issued * 1000) / this.#perSecond);
+      this.#issue(pair, this.#startMs + ((this.#issued + 1) * 1000) / this.#perSecond);
     }
     if (this.#running) this.#timer = this.#clock.setTimer(() => this.#tick(), TICK_MS);
   }

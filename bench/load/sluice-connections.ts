@@ -55,6 +55,8 @@ export interface SluiceHandler {
   onMessage(connection: SluiceConnection, bytes: Buffer, start: number, end: number): void;
   onSendack(connection: SluiceConnection, requestId: number): void;
   onError(connection: SluiceConnection, requestId: number, code: number, retryAfterMs: number): void;
+  /** A command that this client does not know. */
+  onUnknown(connection: SluiceConnection, bytes: Buffer, start: number, end: number): void;
   /** A connection that was logged in is gone, not by our own `end`. */
   onLost(connection: SluiceConnection, reason: string): void;
 }
@@ -202,6 +204,7 @@ export class SluiceConnections implements DialHandler, FrameSink<SluiceConnectio
         break;
       }
       default:
+        this.#handler.onUnknown(connection, bytes, start, end);
     }
     return true;
   }

@@ -113,6 +113,8 @@ export class SluicePairs implements PairWire, SluiceHandler {
     this.#answered(sender, Math.max(RETRY_MS_MIN, retryAfterMs));
   }
 
+  onUnknown(): void {}
+
   onLost(connection: SluiceConnection, reason: string): void {
     this.#events.onBroken(`${connection.uid}: ${reason}`);
   }

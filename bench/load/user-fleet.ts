@@ -6,6 +6,7 @@
  */
 import { type Clock, delay } from '../../src/clock/clock.ts';
 import type { Random } from '../../src/clock/random.ts';
+import { MessagePackReader } from '../../src/protocol/index.ts';
 import type { LatencyHistogram } from './latency-histogram.ts';
 import { inBatches } from './pair-wire.ts';
 import { ConnectionPhase, type SluiceConnection } from './sluice-connection.ts';
@@ -57,13 +58,13 @@ export class UserFleet implements SluiceHandler {
   readonly #connections: SluiceConnections;
   readonly #users: SluiceConnection[] = [];
   readonly #latency: LatencyHistogram;
+  readonly #reader = new MessagePackReader();
   readonly #numbers: Set<number> = new Set();
   readonly #lostReasons = new Map<string, number>();
   #lost = 0;
   #deliveries = 0;
   #doubled = 0;
   #beat = 0;
-  /** By second of the heartbeat: nothing is kept for each user. */
   #beating = false;
 
   constructor(clock: Clock, random: Random, options: FleetOptions, target: SluiceTarget, latency: LatencyHistogram) {
@@ -158,6 +159,19 @@ export class UserFleet implements SluiceHandler {
     if (this.#numbers.has(number)) this.#doubled++;
     else this.#numbers.add(number);
     this.#latency.recordMs(this.#clock.wallMs() - sentMs);
+  }
+
+  /** The bench's own multicast command: an array of one binary. */
+  onUnknown(user: SluiceConnection, bytes: Buffer, start: number, end: number): void {
+    const reader = this.#reader.reset(bytes, start, end);
+    reader.arrayHeader();
+    const payload = reader.binStart();
+    this.#deliveries++;
+    const [sentMs, round] = bytes.toString('latin1', payload, reader.position).split(' ', 2).map(Number);
+    // Every user gets every round once, in order.
+    if (round !== user.head + 1) this.#doubled++;
+    user.head = round ?? 0;
+    this.#latency.recordMs(this.#clock.wallMs() - (sentMs ?? 0));
   }
 
   onSendack(): void {}
