@@ -1,0 +1,74 @@
+/** `npm run torture`: breaks a running system for some minutes and says what became of the promises. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { SystemClock } from '../../src/clock/clock.ts';
+import { formatReport } from '../history/report.ts';
+import { CLIENT_FAULTS, type FaultName, isFaultName, SYSTEM_FAULTS } from './fault-schedule.ts';
+import { type TortureOptions, type TortureResult, torture } from './torture.ts';
+
+const MINUTE_MS = 60_000;
+const ALL_FAULTS: readonly FaultName[] = [...SYSTEM_FAULTS, ...CLIENT_FAULTS];
+const USAGE = `npm run torture -- [--minutes N] [--seed S] [--faults a,b] [--gates N] [--users N] [--pause MS]
+
+  --minutes N   how long things break (default 1); every kind of fault happens at least once
+  --seed S      which faults, and when (default: by the time of day)
+  --faults      only these, of: ${ALL_FAULTS.join(', ')}
+  --gates N     gate processes (default 2)
+  --users N     users, with three devices each (default 6)
+  --pause MS    between two sends of one device, on average (default 150)`;
+
+function readOptions(clock: SystemClock): Omit<TortureOptions, 'folder'> | undefined {
+  const text = { type: 'string' } as const;
+  const { values } = parseArgs({
+    options: {
+      minutes: { ...text, default: '1' },
+      seed: { ...text, default: String(clock.wallMs() % 1_000_000) },
+      faults: { ...text, default: ALL_FAULTS.join(',') },
+      gates: { ...text, default: '2' },
+      users: { ...text, default: '6' },
+      pause: { ...text, default: '150' },
+    },
+  });
+  const names = values.faults.split(',');
+  const numbers = [values.minutes, values.seed, values.gates, values.users, values.pause].map(Number);
+  if (!names.every(isFaultName) || !numbers.every((number) => number >= 0)) return undefined;
+  const [minutes = 1, seed = 1, gates = 2, users = 6, pauseMs = 150] = numbers;
+  if (gates < 1 || users < 2) return undefined;
+  const say = (line: string): void => console.log(line);
+  const faults = new Set(names.filter(isFaultName));
+  return { clock, seed, durationMs: minutes * MINUTE_MS, faults, gates, users, bots: 3, pauseMs, say };
+}
+
+async function main(): Promise<number> {
+  const options = readOptions(new SystemClock());
+  if (options === undefined) {
+    console.error(USAGE);
+    return 2;
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-torture-'));
+  console.log(`seed ${options.seed}, in ${folder}`);
+  const result = await torture({ ...options, folder }).catch((error: Error) => error);
+  if (result instanceof Error) console.log(`the run broke off: ${result.stack}`);
+  else show(result);
+  if (!(result instanceof Error) && result.report.ok && result.problems.length === 0) {
+    rmSync(folder, { recursive: true, force: true });
+    return 0;
+  }
+  console.log(`FAILED; data and histories are kept in ${folder}. To repeat:`);
+  console.log(`  npm run torture -- ${process.argv.slice(2).join(' ')} --seed ${options.seed}`);
+  console.log(`  node dist/tools/history/check.js ${join(folder, '*.history')}`);
+  return 1;
+}
+
+function show({ report, problems, faults, logins, drops, longestOutageMs }: TortureResult): void {
+  console.log(`faults: ${[...faults].map(([name, count]) => `${name} ${count}`).join(', ')}`);
+  const ended = Object.entries(drops).map(([reason, count]) => `${reason} ${count}`);
+  console.log(`${logins} logins; connections ended: ${ended.join(', ') || 'none'}`);
+  console.log(`longest outage seen by a client: ${(longestOutageMs / 1000).toFixed(1)} s`);
+  for (const problem of problems) console.log(`problem: ${problem}`);
+  console.log(formatReport(report));
+}
+
+process.exitCode = await main();
