@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Capability, CloseReason, Command, ErrorCode, SendFlag } from '../src/protocol/index.ts';
-import { MemoryStoreData } from '../src/store/memory/memory-store.ts';
+import { MemoryStoreData } from '../src/store/memory/memory-store-data.ts';
 import { fieldsOf } from './support/fake-gate.ts';
 import { logicWorld } from './support/logic-world.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Capability, CloseReason, CredentialType, ErrorCode } from '../src/protocol/index.ts';
-import { MemoryStoreData } from '../src/store/memory/memory-store.ts';
+import { MemoryStoreData } from '../src/store/memory/memory-store-data.ts';
 import { RefusalReason } from '../src/store/store.ts';
 import type { FakeGate } from './support/fake-gate.ts';
 import { logicWorld } from './support/logic-world.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CloseReason, Command, ErrorCode, Intent, SendFlag } from '../src/protocol/index.ts';
-import { MemoryStoreData } from '../src/store/memory/memory-store.ts';
+import { MemoryStoreData } from '../src/store/memory/memory-store-data.ts';
 import { type FakeGate, fieldsOf } from './support/fake-gate.ts';
 import { logicWorld } from './support/logic-world.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { newTicket, ticketKey } from '../src/logic/authentication/ticket.ts';
 import { Capability, CloseReason, type ConnectBody, CredentialType, ErrorCode } from '../src/protocol/index.ts';
-import { MemoryStoreData } from '../src/store/memory/memory-store.ts';
+import { MemoryStoreData } from '../src/store/memory/memory-store-data.ts';
 import { TICKET_KEY_BYTES } from '../src/store/ticket-rules.ts';
 import { fieldsOf } from './support/fake-gate.ts';
 import { type LogicWorld, type LogicWorldOptions, logicWorld } from './support/logic-world.ts';

@@ -1,6 +1,7 @@
 import { Durability } from '../src/model/durability.ts';
 import { EmbeddedStore } from '../src/store/embedded/embedded-store.ts';
-import { MemoryStore, MemoryStoreData } from '../src/store/memory/memory-store.ts';
+import { MemoryStore } from '../src/store/memory/memory-store.ts';
+import { MemoryStoreData } from '../src/store/memory/memory-store-data.ts';
 import { deviceContract } from './support/device-contract.ts';
 import { FaultDisk } from './support/fault-disk.ts';
 import { SeededRandom } from './support/seeded-random.ts';

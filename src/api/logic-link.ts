@@ -6,10 +6,15 @@
  */
 import type { Clock, TimerHandle } from '../clock/clock.ts';
 import { ErrorCode } from '../protocol/index.ts';
-import { readApiKicked, readApiSessionList, writeApiKick, writeApiSessions } from '../trunk/api-frames.ts';
+import {
+  readApiKicked,
+  readApiPushed,
+  readApiSessionList,
+  writeApiKick,
+  writeApiPush,
+  writeApiSessions,
+} from '../trunk/api-frames.ts';
 import { TrunkDialer, type TrunkDialerOptions, type TrunkDialerOwner } from '../trunk/trunk-dialer.ts';
-import { readApiPushed } from '../trunk/trunk-dispatch.ts';
-import { writeApiPush } from '../trunk/trunk-frames.ts';
 import type { TrunkLink } from '../trunk/trunk-link.ts';
 import {
   type ApiKickedFrame,

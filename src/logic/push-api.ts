@@ -3,7 +3,7 @@ import type { Durability } from '../model/durability.ts';
 import { isIdentifier } from '../model/ids.ts';
 import { ErrorCode } from '../protocol/index.ts';
 import { type AppendOperation, AppendStatus, type Committed, RefusalReason, type Store } from '../store/store.ts';
-import { writeApiPushed } from '../trunk/trunk-frames.ts';
+import { writeApiPushed } from '../trunk/api-frames.ts';
 import type { TrunkLink } from '../trunk/trunk-link.ts';
 import type { ApiPushFrame } from '../trunk/trunk-protocol.ts';
 import { PushAppend } from './append-operations.ts';

@@ -3,6 +3,8 @@ import { INTEGER_MAX, MessagePackReader, type MessagePackWriter } from '../proto
 import {
   type ApiKickedFrame,
   type ApiKickFrame,
+  type ApiPushedFrame,
+  type ApiPushFrame,
   type ApiSession,
   type ApiSessionListFrame,
   type ApiSessionsFrame,
@@ -11,6 +13,53 @@ import {
 
 const U32 = 0xffffffff;
 const reader = new MessagePackReader();
+
+export function writeApiPush(writer: MessagePackWriter, requestId: number, frame: ApiPushFrame): void {
+  const start = writer.beginFrame(TrunkCommand.ApiPush, requestId);
+  writer.arrayHeader(5);
+  writer.str(frame.app);
+  writer.str(frame.from);
+  writer.str(frame.to);
+  writer.str(frame.clientMsgId);
+  writer.bin(frame.payload);
+  writer.endFrame(start);
+}
+
+export function writeApiPushed(writer: MessagePackWriter, requestId: number, frame: ApiPushedFrame): void {
+  const start = writer.beginFrame(TrunkCommand.ApiPushed, requestId);
+  writer.arrayHeader(5);
+  writer.uint(frame.error);
+  writer.uint(frame.messageId);
+  writer.uint(frame.timeMs);
+  writer.bool(frame.dup);
+  writer.uint(frame.durability);
+  writer.endFrame(start);
+}
+
+/** The payload is a view of `bytes`. */
+export function readApiPush(bytes: Buffer, start: number, end: number): ApiPushFrame | undefined {
+  reader.reset(bytes, start, end).arrayHeader();
+  const frame = {
+    app: reader.str(),
+    from: reader.str(),
+    to: reader.str(),
+    clientMsgId: reader.str(),
+    payload: reader.bin(),
+  };
+  return reader.failed ? undefined : frame;
+}
+
+export function readApiPushed(bytes: Buffer, start: number, end: number): ApiPushedFrame | undefined {
+  reader.reset(bytes, start, end).arrayHeader();
+  const frame = {
+    error: reader.uint(0xff),
+    messageId: reader.uint(INTEGER_MAX),
+    timeMs: reader.uint(INTEGER_MAX),
+    dup: reader.bool(),
+    durability: reader.uint(0xff),
+  };
+  return reader.failed ? undefined : frame;
+}
 
 export function writeApiKick(writer: MessagePackWriter, requestId: number, frame: ApiKickFrame): void {
   const start = writer.beginFrame(TrunkCommand.ApiKick, requestId);

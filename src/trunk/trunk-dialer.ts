@@ -6,8 +6,7 @@
 import type { Clock, TimerHandle } from '../clock/clock.ts';
 import type { Random } from '../clock/random.ts';
 import type { Address, DialHandler, Stream, Transport } from '../net/transport.ts';
-import { readWelcome } from './trunk-dispatch.ts';
-import { writeHello } from './trunk-frames.ts';
+import { readWelcome, writeHello } from './handshake-frames.ts';
 import { TrunkLink, type TrunkLinkOwner, type TrunkTimes } from './trunk-link.ts';
 import { TRUNK_VERSION, TrunkCommand, type WelcomeFrame } from './trunk-protocol.ts';
 

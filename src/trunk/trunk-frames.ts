@@ -1,38 +1,12 @@
 /**
  * Writes trunk frames (`trunk-protocol.ts` says what they are). A client's body travels as one binary, copied once and
- * never decoded on the way. Writers put fields straight into the link's batch.
+ * never decoded on the way. Writers put fields straight into the link's batch. The frames between api and logic are in
+ * `api-frames.ts`, the first ones of a link in `handshake-frames.ts`.
  */
-import type { MessagePackWriter } from '../protocol/index.ts';
-import {
-  type ApiPushedFrame,
-  type ApiPushFrame,
-  type HelloFrame,
-  type LoginAcceptedFrame,
-  type RegisterFrame,
-  type SessionIdentity,
-  TrunkCommand,
-  type WelcomeFrame,
-} from './trunk-protocol.ts';
+import { INTEGER_MAX, type MessagePackReader, type MessagePackWriter } from '../protocol/index.ts';
+import { type LoginAcceptedFrame, type RegisterFrame, type SessionIdentity, TrunkCommand } from './trunk-protocol.ts';
 
-export function writeHello(writer: MessagePackWriter, frame: HelloFrame): void {
-  const start = writer.beginFrame(TrunkCommand.Hello, 0);
-  writer.arrayHeader(4);
-  writer.uint(frame.version);
-  writer.str(frame.role);
-  writer.str(frame.name);
-  writer.str(frame.bootId);
-  writer.endFrame(start);
-}
-
-export function writeWelcome(writer: MessagePackWriter, frame: WelcomeFrame): void {
-  const start = writer.beginFrame(TrunkCommand.Welcome, 0);
-  writer.arrayHeader(4);
-  writer.uint(frame.version);
-  writer.str(frame.bootId);
-  writer.uint(frame.partitions);
-  writer.uint(frame.durability);
-  writer.endFrame(start);
-}
+const U32 = 0xffffffff;
 
 /** Ping and Pong. */
 export function writeEmpty(writer: MessagePackWriter, command: TrunkCommand): void {
@@ -253,28 +227,6 @@ export function writeEndSession(
   writer.endFrame(start);
 }
 
-export function writeApiPush(writer: MessagePackWriter, requestId: number, frame: ApiPushFrame): void {
-  const start = writer.beginFrame(TrunkCommand.ApiPush, requestId);
-  writer.arrayHeader(5);
-  writer.str(frame.app);
-  writer.str(frame.from);
-  writer.str(frame.to);
-  writer.str(frame.clientMsgId);
-  writer.bin(frame.payload);
-  writer.endFrame(start);
-}
-
-export function writeApiPushed(writer: MessagePackWriter, requestId: number, frame: ApiPushedFrame): void {
-  const start = writer.beginFrame(TrunkCommand.ApiPushed, requestId);
-  writer.arrayHeader(5);
-  writer.uint(frame.error);
-  writer.uint(frame.messageId);
-  writer.uint(frame.timeMs);
-  writer.bool(frame.dup);
-  writer.uint(frame.durability);
-  writer.endFrame(start);
-}
-
 function writeIdentity(writer: MessagePackWriter, identity: SessionIdentity): void {
   writer.str(identity.app);
   writer.str(identity.uid);
@@ -282,6 +234,18 @@ function writeIdentity(writer: MessagePackWriter, identity: SessionIdentity): vo
   writer.str(identity.deviceId);
   writer.uint(identity.generation);
   writer.uint(identity.capabilities);
+}
+
+/** The counterpart of `writeIdentity`; the caller checks `failed`. */
+export function readIdentity(reader: MessagePackReader): SessionIdentity {
+  return {
+    app: reader.str(),
+    uid: reader.str(),
+    deviceType: reader.str(),
+    deviceId: reader.str(),
+    generation: reader.uint(INTEGER_MAX),
+    capabilities: reader.uint(U32),
+  };
 }
 
 function writeRange(writer: MessagePackWriter, bytes: Uint8Array, start: number, end: number): void {

@@ -2,7 +2,8 @@
  * What gate, api and logic say to each other. The same frame codec as towards clients, on a socket of its own with
  * command codes of its own; `requestId` of the header carries the *slot* of the connection a frame is about (or the
  * request number of an api call). Every session frame starts with the slot's `serial`, so that a frame that was under
- * way while a slot got a new connection is recognised as stale and dropped. This file says what there is; `trunk-frames.ts` writes it, `trunk-dispatch.ts` reads it.
+ * way while a slot got a new connection is recognised as stale and dropped. This file says what
+ * there is; `trunk-frames.ts` writes it, `trunk-dispatch.ts` and `gate-dispatch.ts` read it.
  */
 
 export const TRUNK_VERSION = 1;

@@ -3,8 +3,7 @@
  */
 import type { Clock } from '../clock/clock.ts';
 import type { AcceptHandler, Address, Listener, Stream, Transport } from '../net/transport.ts';
-import { readHello } from './trunk-dispatch.ts';
-import { writeWelcome } from './trunk-frames.ts';
+import { readHello, writeWelcome } from './handshake-frames.ts';
 import { TrunkLink, type TrunkLinkOwner, type TrunkTimes } from './trunk-link.ts';
 import { TRUNK_VERSION, TrunkCommand, type WelcomeFrame } from './trunk-protocol.ts';
 

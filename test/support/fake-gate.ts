@@ -17,17 +17,17 @@ import {
   writeSendBody,
   writeSyncBody,
 } from '../../src/protocol/index.ts';
-import { readApiKicked, readApiSessionList, writeApiKick, writeApiSessions } from '../../src/trunk/api-frames.ts';
-import { TrunkDialer, type TrunkDialerOwner } from '../../src/trunk/trunk-dialer.ts';
-import { dispatchToGate, type GateFrameHandler, readApiPushed } from '../../src/trunk/trunk-dispatch.ts';
 import {
+  readApiKicked,
+  readApiPushed,
+  readApiSessionList,
+  writeApiKick,
   writeApiPush,
-  writeClosed,
-  writeForward,
-  writeLogin,
-  writePosition,
-  writeRegister,
-} from '../../src/trunk/trunk-frames.ts';
+  writeApiSessions,
+} from '../../src/trunk/api-frames.ts';
+import { dispatchToGate, type GateFrameHandler } from '../../src/trunk/gate-dispatch.ts';
+import { TrunkDialer, type TrunkDialerOwner } from '../../src/trunk/trunk-dialer.ts';
+import { writeClosed, writeForward, writeLogin, writePosition, writeRegister } from '../../src/trunk/trunk-frames.ts';
 import type { TrunkLink } from '../../src/trunk/trunk-link.ts';
 import {
   type ApiKickFrame,

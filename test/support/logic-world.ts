@@ -10,7 +10,8 @@ import type { LogicLimits } from '../../src/logic/logic-options.ts';
 import { Durability } from '../../src/model/durability.ts';
 import type { AppId, Seq, Uid } from '../../src/model/ids.ts';
 import { CloseReason } from '../../src/protocol/index.ts';
-import { MemoryStore, MemoryStoreData } from '../../src/store/memory/memory-store.ts';
+import { MemoryStore } from '../../src/store/memory/memory-store.ts';
+import { MemoryStoreData } from '../../src/store/memory/memory-store-data.ts';
 import type {
   CommitSink,
   Operation,
@@ -116,9 +117,9 @@ export interface LogicWorld {
   readonly log: TestLogger;
   readonly fatal: Error[];
   /** Another gate. */
-  dial(name: string): Promise<FakeGate>;
+  readonly dial: (name: string) => Promise<FakeGate>;
   /** Lets everything happen that is due within `ms`. */
-  run(ms?: number): Promise<void>;
+  readonly run: (ms?: number) => Promise<void>;
 }
 
 export async function logicWorld(options: LogicWorldOptions = {}): Promise<LogicWorld> {

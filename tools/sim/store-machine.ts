@@ -4,7 +4,8 @@
  */
 import { Durability } from '../../src/model/durability.ts';
 import { EmbeddedStore } from '../../src/store/embedded/embedded-store.ts';
-import { MemoryStore, MemoryStoreData } from '../../src/store/memory/memory-store.ts';
+import { MemoryStore } from '../../src/store/memory/memory-store.ts';
+import { MemoryStoreData } from '../../src/store/memory/memory-store-data.ts';
 import type { RetentionPolicy, Store } from '../../src/store/store.ts';
 import type { SeededRandom } from '../../test/support/seeded-random.ts';
 import { type DiskHealth, DiskMachine, SimDisk } from './disk.ts';

@@ -7,9 +7,9 @@
  */
 import type { Clock } from '../../clock/clock.ts';
 import type { Durability } from '../../model/durability.ts';
-import type { AppId, Epoch, MessageId, PartitionNumber, Seq, Uid } from '../../model/ids.ts';
-import { MessageIdSequence, messageIdTimeMs } from '../../model/message-id.ts';
-import { PARTITIONS_DEFAULT, partitionOf } from '../../model/partition.ts';
+import type { AppId, Epoch, Seq, Uid } from '../../model/ids.ts';
+import { messageIdTimeMs } from '../../model/message-id.ts';
+import { partitionOf } from '../../model/partition.ts';
 import { bodyFingerprint, CLOCK_ERROR_MS_MAX, DEDUPE_WINDOW_MS_DEFAULT, repeatStatus } from '../dedupe-rules.ts';
 import {
   applyLogin,
@@ -19,7 +19,6 @@ import {
   currentSessions,
   cursorMoves,
   emptySessionState,
-  type SessionState,
 } from '../session-rules.ts';
 import {
   type AppendOperation,
@@ -44,31 +43,7 @@ import {
   type TimelineState,
   type UserState,
 } from '../store.ts';
-
-export interface UserData {
-  app: AppId;
-  partition: PartitionNumber;
-  head: number;
-  floor: number;
-  /** By seq, from `floor` on. */
-  messages: Map<number, StoredMessage>;
-  sessions: SessionState;
-}
-
-export class MemoryStoreData {
-  readonly partitions: number;
-  readonly epochs: number[];
-  readonly users: Map<string, UserData> = new Map();
-  readonly dedupe: Map<string, { fingerprint: number; messageId: MessageId }> = new Map();
-  readonly sequences: MessageIdSequence[];
-  isOpen = false;
-
-  constructor(partitions: number = PARTITIONS_DEFAULT) {
-    this.partitions = partitions;
-    this.epochs = new Array(partitions).fill(1);
-    this.sequences = this.epochs.map((_, partition) => new MessageIdSequence(partition as PartitionNumber));
-  }
-}
+import type { MemoryStoreData, UserData } from './memory-store-data.ts';
 
 export interface MemoryStoreOptions {
   clock: Clock;
