@@ -36,6 +36,7 @@ import {
   encodeTimeline,
   encodeUser,
 } from './entry-codec.ts';
+import { PreparedKeys } from './prepared-keys.ts';
 import type { RecordBuilder } from './record-builder.ts';
 import type { TimelineRetention } from './timeline-retention.ts';
 
@@ -51,6 +52,7 @@ export class CommitBatch {
   readonly #key: DedupeKey;
   readonly #retention: TimelineRetention;
   readonly #entry = new AppendEntry();
+  readonly #prepared: PreparedKeys;
   /** Begun and neither published nor taken back, oldest first. */
   readonly #underWay: BatchChanges[] = [];
   readonly #spares: BatchChanges[] = [];
@@ -62,6 +64,7 @@ export class CommitBatch {
     this.#builder = builder;
     this.#key = key;
     this.#retention = retention;
+    this.#prepared = new PreparedKeys(state, key);
   }
 
   begin(wallMs: number): BatchChanges {
@@ -74,8 +77,14 @@ export class CommitBatch {
     return changes;
   }
 
-  take(operation: Operation): void {
-    if (operation.type === OperationType.Append) this.#append(operation);
+  /** Looks ahead at the operations from `from` on, before `to`: the next ones to be taken. */
+  prepare(operations: readonly Operation[], from: number, to: number): void {
+    this.#prepared.prepare(operations, from, to);
+  }
+
+  /** `place`: the operation's, counted from the start of what was prepared. */
+  take(operation: Operation, place: number): void {
+    if (operation.type === OperationType.Append) this.#append(operation, place);
     else if (operation.type === OperationType.Login) this.#login(operation);
     else if (operation.type === OperationType.Cursor) this.#cursor(operation);
     else if (operation.type === OperationType.Revoke) this.#revoke(operation);
@@ -148,13 +157,18 @@ export class CommitBatch {
     dedupe.remove(key.key0, key.key1, key.key2);
   }
 
-  #append(operation: AppendOperation): void {
+  #append(operation: AppendOperation, place: number): void {
     const { directory, dedupe } = this.#state;
     const key = this.#key;
-    const target = this.#user(operation.app, operation.target);
-    const sender = operation.sender === operation.target ? target : this.#user(operation.app, operation.sender);
+    let target = this.#prepared.target(place);
+    let sender = this.#prepared.sender(place);
+    if (target >= 0) this.#prepared.use(place);
+    else {
+      target = this.#user(operation.app, operation.target);
+      sender = operation.sender === operation.target ? target : this.#user(operation.app, operation.sender);
+      key.compute(target, sender, operation.clientMsgId);
+    }
     const bodyHash = bodyFingerprint(operation.payload);
-    key.compute(target, sender, operation.clientMsgId);
     operation.seq = 0 as Seq;
     operation.senderSeq = 0 as Seq;
     operation.epoch = this.#state.epochOf(target) as Epoch;

@@ -243,9 +243,11 @@ export class CommitLoop {
     let taken = this.#taken;
     // Space that was set free for retention is not for operations.
     const last = this.#reserve.isShort ? taken : Math.min(queue.length, taken + COMMIT_OPERATIONS_MAX);
+    const first = taken;
+    batch.prepare(queue, first, last);
     while (taken < last && builder.length < commitBytesMax) {
-      const operation = queue[taken++]!;
-      batch.take(operation);
+      const operation = queue[taken]!;
+      batch.take(operation, taken++ - first);
       if (operation.type === OperationType.Append) this.#queueBytes -= operation.payload.length;
       changes.operations.push(operation);
     }

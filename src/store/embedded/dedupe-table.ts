@@ -33,7 +33,17 @@ export class DedupeTable {
   readonly #bucketMs: number;
   readonly #bucketsLive: number;
   #bucketNow = 0;
+  /** `#bucketNow` as a tag, and what `tagOf` answered last: bucket arithmetic is too dear for every row. */
+  #tagNow = 1;
+  #tagTimeMs = -1;
+  #tag = 0;
   #sweepAt = 0;
+  /** Where the last `find` ended, for the `insert` that follows it. */
+  #foundShard = -1;
+  #foundAt = 0;
+  #foundKey0 = 0;
+  #foundKey1 = 0;
+  #foundKey2 = 0;
   /** Of the row that `find` found. */
   bodyHash = 0;
   messageId = 0;
@@ -50,6 +60,7 @@ export class DedupeTable {
   /** Tells the table what time it is. A clock that went back makes nothing new expire. */
   setTime(wallMs: number): void {
     this.#bucketNow = Math.floor(wallMs / this.#bucketMs) | 0;
+    this.#tagNow = (this.#bucketNow % TAGS) + 1;
   }
 
   /** Whether a message stored at `timeMs` still answers retries. */
@@ -57,21 +68,39 @@ export class DedupeTable {
     return this.#bucketNow - Math.floor(timeMs / this.#bucketMs) <= this.#bucketsLive;
   }
 
+  /**
+   * Brings the row of a key that will be looked up soon into the cache. Lookups of random keys wait for memory one after
+   * the other; touches in a row wait together.
+   */
+  touch(key0: number): number {
+    const shard = this.#shards[key0 >>> (32 - SHARD_BITS)]!;
+    return shard.length === 0 ? 0 : shard[homeOf(shard, key0)]!;
+  }
+
   /** True when a live row has this key; then `bodyHash` and `messageId` are its. */
   find(key0: number, key1: number, key2: number): boolean {
-    const shard = this.#shards[key0 >>> (32 - SHARD_BITS)]!;
+    const number = key0 >>> (32 - SHARD_BITS);
+    const shard = this.#shards[number]!;
     const at = probe(shard, key0, key1, key2);
+    this.#foundShard = number;
+    this.#foundAt = at;
+    this.#foundKey0 = key0;
+    this.#foundKey1 = key1;
+    this.#foundKey2 = key2;
     if (at < 0 || !this.#isLive(shard[at + 5]!)) return false;
     this.bodyHash = shard[at + 3]!;
     this.messageId = (shard[at + 5]! & HIGH_MASK) * 2 ** 32 + (shard[at + 4]! >>> 0);
     return true;
   }
 
-  /** Adds a row, or replaces a dead one with the same key. */
+  /** Adds a row, or replaces a dead one with the same key. Cheapest right after the `find` of the key. */
   insert(key0: number, key1: number, key2: number, bodyHash: number, messageId: number, timeMs: number): void {
     const number = key0 >>> (32 - SHARD_BITS);
+    const wasJustFound =
+      this.#foundShard === number && this.#foundKey0 === key0 && this.#foundKey1 === key1 && this.#foundKey2 === key2;
+    this.#foundShard = -1;
     let shard = this.#shards[number]!;
-    let at = probe(shard, key0, key1, key2);
+    let at = wasJustFound ? this.#foundAt : probe(shard, key0, key1, key2);
     if (at < 0) {
       if ((this.#used[number]! + 1) * ROW_WORDS * 4 > shard.length * 3) {
         shard = this.#rebuild(number);
@@ -83,17 +112,21 @@ export class DedupeTable {
       shard[at + 1] = key1;
       shard[at + 2] = key2;
     }
-    const high = Math.floor(messageId / 2 ** 32);
+    if (timeMs !== this.#tagTimeMs) {
+      this.#tagTimeMs = timeMs;
+      this.#tag = (((Math.floor(timeMs / this.#bucketMs) | 0) % TAGS) + 1) << HIGH_BITS;
+    }
+    const high = (messageId / 2 ** 32) | 0;
     shard[at + 3] = bodyHash;
-    shard[at + 4] = messageId - high * 2 ** 32;
-    const tag = ((Math.floor(timeMs / this.#bucketMs) | 0) % TAGS) + 1;
-    shard[at + 5] = (tag << HIGH_BITS) | high;
+    shard[at + 4] = (messageId - high * 2 ** 32) | 0;
+    shard[at + 5] = this.#tag | high;
   }
 
   /** Takes back a row: its commit was refused. */
   remove(key0: number, key1: number, key2: number): void {
     const shard = this.#shards[key0 >>> (32 - SHARD_BITS)]!;
     const at = probe(shard, key0, key1, key2);
+    this.#foundShard = -1;
     // The message id keeps its low bits, so that the place does not look unused to a probe.
     if (at >= 0) shard[at + 5] = REMOVED;
   }
@@ -109,7 +142,8 @@ export class DedupeTable {
   #isLive(word5: number): boolean {
     const tag = word5 >>> HIGH_BITS;
     if (tag === REMOVED) return false;
-    const age = (((this.#bucketNow % TAGS) + 1 - tag + TAGS) % TAGS) | 0;
+    const difference = this.#tagNow - tag;
+    const age = difference < 0 ? difference + TAGS : difference;
     // A message from the near future (the clock went back) counts as new.
     return age <= this.#bucketsLive || age > TAGS - this.#bucketsLive;
   }
@@ -124,11 +158,19 @@ export class DedupeTable {
     const shard = new Int32Array(rows * ROW_WORDS);
     for (let at = 0; at < old.length; at += ROW_WORDS) {
       if (!this.#isLive(old[at + 5]!)) continue;
-      const to = ~probe(shard, old[at]!, old[at + 1]!, old[at + 2]!);
-      for (let word = 0; word < ROW_WORDS; word++) shard[to + word] = old[at + word]!;
+      let to = homeOf(shard, old[at]!);
+      // Every row that is there already has a tag.
+      while (shard[to + 5] !== 0) to = to + ROW_WORDS === shard.length ? 0 : to + ROW_WORDS;
+      shard[to] = old[at]!;
+      shard[to + 1] = old[at + 1]!;
+      shard[to + 2] = old[at + 2]!;
+      shard[to + 3] = old[at + 3]!;
+      shard[to + 4] = old[at + 4]!;
+      shard[to + 5] = old[at + 5]!;
     }
     this.#shards[number] = shard;
     this.#used[number] = live;
+    this.#foundShard = -1;
     return shard;
   }
 }
@@ -144,11 +186,15 @@ function isUnused(shard: Int32Array, at: number): boolean {
 function probe(shard: Int32Array, key0: number, key1: number, key2: number): number {
   const { length } = shard;
   if (length === 0) return -1;
-  let at = (key0 & (((length / ROW_WORDS) | 0) - 1)) * ROW_WORDS;
+  let at = homeOf(shard, key0);
   while (!isUnused(shard, at)) {
     if (shard[at] === key0 && shard[at + 1] === key1 && shard[at + 2] === key2) return at;
     at += ROW_WORDS;
     if (at === length) at = 0;
   }
   return ~at;
+}
+
+function homeOf(shard: Int32Array, key0: number): number {
+  return (key0 & (((shard.length / ROW_WORDS) | 0) - 1)) * ROW_WORDS;
 }
