@@ -4,8 +4,13 @@ import { Command, InvalidArgumentError } from 'commander';
 import { PEER_NAMES, type PeerName } from './peers/peer.ts';
 import type { BenchSettings } from './scenario.ts';
 
+/** Not a measurement: puts results on a page. */
+export const REPORT = 'report';
+
 export interface BenchArguments {
   readonly scenario: string;
+  /** Results that are there already: for `report`. */
+  readonly files: readonly string[];
   readonly json: string | undefined;
   readonly html: string | undefined;
   /** Major version of the runtime; the bench's own when undefined. */
@@ -18,6 +23,7 @@ export function parseArguments(args: readonly string[], scenarios: Readonly<Reco
   const program = new Command('bench')
     .description('Measures Sluice, beside its peers, on this machine.')
     .argument('<scenario>', Object.keys(scenarios).join(', '))
+    .argument('[files...]', 'results to put on one page (report)')
     .option('--connections <n>', 'connections (scenarios that hold many)', count)
     .option('--seconds <s>', 'how long each run is measured', positive)
     .option('--rate <r>', 'messages per second offered, 0 for the maximum', count)
@@ -36,11 +42,13 @@ export function parseArguments(args: readonly string[], scenarios: Readonly<Reco
     .option('--profiles <folder>', 'take CPU profiles of the processes of the system')
     .addHelpText('after', `\nScenarios:\n${describe(scenarios)}\n\nCores here: ${availableParallelism()}.`)
     .parse(args, { from: 'user' });
-  const [scenario = ''] = program.args;
-  if (!Object.hasOwn(scenarios, scenario)) program.error(`unknown scenario '${scenario}'`);
+  const [scenario = '', ...files] = program.args;
+  if (!Object.hasOwn(scenarios, scenario) || (files.length > 0 && scenario !== REPORT))
+    program.error(`not understood: '${program.args.join(' ')}'`);
   const given = program.opts<Record<string, unknown>>();
   return {
     scenario,
+    files,
     json: given['json'] as string | undefined,
     html: given['html'] as string | undefined,
     runtime: given['runtime'] as number | undefined,

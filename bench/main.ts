@@ -4,13 +4,16 @@
  */
 import { SystemClock } from '../src/clock/clock.ts';
 import { SystemRandom } from '../src/clock/random.ts';
-import { parseArguments } from './arguments.ts';
+import { parseArguments, REPORT } from './arguments.ts';
 import { budgetsOf } from './budgets.ts';
 import { describeMachine } from './machine.ts';
+import { readResult, writePage } from './report/render.ts';
 import { type BenchResult, Verdict, verdictOf, writeResult } from './result.ts';
 import { ownRuntime, runtimeOf } from './runtime.ts';
 import { SCENARIO_TEXTS, SCENARIOS } from './scenarios.ts';
 import { summary } from './summary.ts';
+
+const REPORT_FILE = 'bench/results/report.html';
 
 const EXIT_CODES: Readonly<Record<Verdict, number>> = {
   [Verdict.Pass]: 0,
@@ -21,6 +24,10 @@ const EXIT_CODES: Readonly<Record<Verdict, number>> = {
 async function main(): Promise<number> {
   const clock = new SystemClock();
   const given = parseArguments(process.argv.slice(2), SCENARIO_TEXTS);
+  if (given.scenario === REPORT) {
+    await writePage(given.html ?? REPORT_FILE, given.files.map(readResult));
+    return 0;
+  }
   const runtime = given.runtime === undefined ? ownRuntime() : runtimeOf(given.runtime);
   const startMs = clock.wallMs();
   const say = (line: string): void => {
@@ -51,6 +58,7 @@ async function main(): Promise<number> {
   };
   process.stdout.write(summary(result));
   if (given.json !== undefined) writeResult(given.json, result);
+  if (given.html !== undefined) await writePage(given.html, [result]);
   return EXIT_CODES[verdict];
 }
 

@@ -34,6 +34,7 @@ export const SCENARIO_TEXTS: Readonly<Record<string, string>> = {
   max: 'the highest rate that keeps the latency objective',
   multicast: 'one trunk frame to many sessions of a gate (no store)',
   push: 'a business service pushes to users over HTTP',
+  report: 'puts results (JSON files) on one page: --html FILE',
   slow: 'clients that do not read, beside others that must not notice',
   soak: 'half an hour at a steady rate: memory must not grow',
   storm: 'all connections break at once and return',

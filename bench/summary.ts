@@ -5,8 +5,8 @@ export function summary(result: BenchResult): string {
   const rows = result.findings.map((finding) => [
     finding.target === undefined ? '  ' : finding.holds ? 'ok' : 'NO',
     finding.what,
-    `${number(finding.value)} ${finding.unit}`.trim(),
-    target(finding),
+    `${formatNumber(finding.value)} ${finding.unit}`.trim(),
+    formatTarget(finding),
   ]);
   const widths = [0, 1, 2].map((column) => Math.max(0, ...rows.map((row) => row[column]?.length ?? 0)));
   const lines = rows.map((row) =>
@@ -25,12 +25,13 @@ export function summary(result: BenchResult): string {
   ].join('\n');
 }
 
-function target({ target: wanted }: Finding): string {
+/** "at most 0.4"; empty without a target. */
+export function formatTarget({ target: wanted }: Finding): string {
   if (wanted === undefined) return '';
-  return 'atMost' in wanted ? `at most ${number(wanted.atMost)}` : `at least ${number(wanted.atLeast)}`;
+  return 'atMost' in wanted ? `at most ${formatNumber(wanted.atMost)}` : `at least ${formatNumber(wanted.atLeast)}`;
 }
 
-function number(value: number): string {
+export function formatNumber(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   return Math.abs(value) >= 100 ? Math.round(value).toLocaleString('en-US') : String(Number(value.toPrecision(3)));
 }

@@ -38,7 +38,7 @@ export class LatencyHistogram {
 
   recordMs(ms: number): void {
     const micros = Math.round(ms * 1000);
-    this.#histogram.recordValue(micros < 1 ? 1 : micros > HIGHEST_MICROS ? HIGHEST_MICROS : micros);
+    this.#histogram.recordValue(Math.min(Math.max(micros, 1), HIGHEST_MICROS));
   }
 
   reset(): void {

@@ -8,11 +8,10 @@ import { spawnChild } from '../../src/cluster/spawn-child.ts';
 import type { ChildHandle } from '../../src/cluster/supervised-child.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { NodeTransport } from '../../src/net/node-transport.ts';
-import { MessagePackWriter, readConnect } from '../../src/protocol/index.ts';
-import { dispatchToLogic, type LogicFrameHandler } from '../../src/trunk/trunk-dispatch.ts';
+import { INTEGER_MAX, MessagePackReader, MessagePackWriter, readConnect } from '../../src/protocol/index.ts';
 import { writeLoginAccepted, writeMulticast } from '../../src/trunk/trunk-frames.ts';
 import type { TrunkLink } from '../../src/trunk/trunk-link.ts';
-import { TRUNK_VERSION } from '../../src/trunk/trunk-protocol.ts';
+import { TRUNK_VERSION, TrunkCommand } from '../../src/trunk/trunk-protocol.ts';
 import { TrunkServer } from '../../src/trunk/trunk-server.ts';
 import type { FromRig, ToRig } from './multicast-rig.ts';
 
@@ -22,7 +21,8 @@ const TARGET_BYTES = 8;
 const STATUS_MS = 1000;
 const PARTITIONS = 64;
 
-class MulticastLogic implements LogicFrameHandler<TrunkLink> {
+class MulticastLogic {
+  readonly #reader = new MessagePackReader();
   readonly #clock = new SystemClock();
   readonly #server: TrunkServer;
   readonly #targets: Buffer[] = [];
@@ -37,8 +37,10 @@ class MulticastLogic implements LogicFrameHandler<TrunkLink> {
       onLinkUp: (link) => {
         this.#link = link;
       },
-      onFrame: (link, command, requestId, bytes, start, end) =>
-        dispatchToLogic(this, link, command, requestId, bytes, start, end),
+      onFrame: (link, command, slot, bytes, start, end) => {
+        if (command === TrunkCommand.Login) this.#login(link, slot, bytes, start, end);
+        return true;
+      },
       onLinkDown: () => {},
     });
   }
@@ -58,8 +60,13 @@ class MulticastLogic implements LogicFrameHandler<TrunkLink> {
     this.#link.touch();
   }
 
-  onLogin(link: TrunkLink, slot: number, serial: number, _: string, bytes: Buffer, start: number, end: number): void {
-    const connect = readConnect(bytes, start, end);
+  /** Everybody is welcome: serial, address of the client, body of CONNECT. */
+  #login(link: TrunkLink, slot: number, bytes: Buffer, start: number, end: number): void {
+    const reader = this.#reader.reset(bytes, start, end);
+    reader.arrayHeader();
+    const serial = reader.uint(INTEGER_MAX);
+    reader.str();
+    const connect = readConnect(bytes, reader.binStart(), reader.position);
     if (connect === undefined) return;
     const { app, uid, deviceType, deviceId, capabilities } = connect;
     const identity = { app, uid, deviceType, deviceId, capabilities, generation: 1 };
@@ -72,13 +79,6 @@ class MulticastLogic implements LogicFrameHandler<TrunkLink> {
     target.writeUInt32BE(serial, 4);
     this.#targets.push(target);
   }
-
-  onForward(): void {}
-  onCursor(): void {}
-  onRepush(): void {}
-  onSessionClosed(): void {}
-  onRegister(): void {}
-  onApiPush(): void {}
 }
 
 const clock = new SystemClock();
