@@ -24,6 +24,8 @@ export interface SystemOptions {
   readonly config?: Readonly<Record<string, string>>;
   /** An existing data directory; a new one by default. */
   readonly dataDirectory?: string;
+  /** The limit of open files of each process; the one of this process by default. */
+  readonly descriptorsMax?: number;
 }
 
 /** How a command ended. */
@@ -61,7 +63,9 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     ...options.config,
   };
   const flags = Object.entries(keys).map(([key, value]) => `--${key}=${value}`);
-  const child = spawn(process.execPath, [PROGRAM, 'start', ...flags], {
+  const limit = options.descriptorsMax === undefined ? '' : `ulimit -n ${options.descriptorsMax}; `;
+  // The shell replaces itself: the child is the primary.
+  const child = spawn('sh', ['-c', `${limit}exec "$0" "$@"`, process.execPath, PROGRAM, 'start', ...flags], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
