@@ -17,8 +17,7 @@ class ClientHost {
   constructor(start: HostStart) {
     const { spec, run, folder, seed } = start;
     // A process that is killed must have written what it has done.
-    const bufferBytes = spec.mortal ? 0 : undefined;
-    this.#recorder = new FileRecorder(historyPath(folder, spec.name, run), `${spec.name}#${run}`, bufferBytes);
+    this.#recorder = new FileRecorder(historyPath(folder, spec.name, run), `${spec.name}#${run}`, 0);
     const clock = new SystemClock();
     const transport = new NodeTransport();
     const wasTold = (device: string, taken: Taken): boolean => isTold(start, device, taken);

@@ -57,7 +57,7 @@ async function main(): Promise<number> {
     return 0;
   }
   console.log(`FAILED; data and histories are kept in ${folder}. To repeat:`);
-  console.log(`  npm run torture -- ${process.argv.slice(2).join(' ')} --seed ${options.seed}`);
+  console.log(`  npm run torture -- --seed ${options.seed} ${process.argv.slice(2).join(' ')}`);
   console.log(`  node dist/tools/history/check.js ${join(folder, '*.history')}`);
   return 1;
 }
@@ -71,4 +71,5 @@ function show({ report, problems, faults, logins, drops, longestOutageMs }: Tort
   console.log(formatReport(report));
 }
 
-process.exitCode = await main();
+// Something of a run that broke off may still be under way.
+process.exit(await main());

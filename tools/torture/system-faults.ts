@@ -28,6 +28,8 @@ const LOGIC_GONE_MS_MAX = 1300;
 const DRAIN_MARGIN_MS = 8000;
 /** Shorter than the silence that counts as frozen. */
 const PAUSE_MS_MAX = 3000;
+/** A frozen process exits some seconds after we froze it. */
+const RESTARTS_WINDOW_MARGIN_MS = 10_000;
 const CRASHES = 3;
 
 export interface SystemFaultOptions {
@@ -230,11 +232,12 @@ export class SystemFaults {
   /** Too many restarts end the supervisor on purpose. */
   async #restartsAllowed(wanted: number): Promise<void> {
     const { clock } = this.#options;
+    const windowMs = RESTARTS_WINDOW_MS + RESTARTS_WINDOW_MARGIN_MS;
     for (;;) {
       const nowMs = clock.monotonicMs();
-      this.#exitsMs = this.#exitsMs.filter((atMs) => nowMs - atMs < RESTARTS_WINDOW_MS);
+      this.#exitsMs = this.#exitsMs.filter((atMs) => nowMs - atMs < windowMs);
       if (this.#exitsMs.length + wanted <= RESTARTS_MAX) return;
-      await delay(clock, RESTARTS_WINDOW_MS - (nowMs - (this.#exitsMs[0] as number)));
+      await delay(clock, windowMs - (nowMs - (this.#exitsMs[0] as number)));
     }
   }
 }

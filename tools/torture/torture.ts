@@ -4,7 +4,7 @@
  *   start the system, the proxy, the client hosts ─▶ faults while everybody sends ─▶ no more faults, no more sends
  *   ─▶ everything sent is settled ─▶ everybody reads to the end ─▶ merge the histories, check
  */
-import { mkdirSync } from 'node:fs';
+import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { SluiceClient } from '../../src/client/index.ts';
 import { type Clock, delay } from '../../src/clock/clock.ts';
@@ -95,8 +95,10 @@ class TortureRun {
       maxMs: durationMs + PROXY_MARGIN_MS,
     });
     const ports = { 'gate.port': String(system.gatePort), 'api.port': String(system.httpPort) };
-    const startAgain = (): Promise<System> =>
-      startSystem({ workers: gates, dataDirectory: data, config: { ...config, ...ports } });
+    const startAgain = (): Promise<System> => {
+      keepLog(folder, run.#systemFaults.system);
+      return startSystem({ workers: gates, dataDirectory: data, config: { ...config, ...ports } });
+    };
     const run = new TortureRun(options, system, proxy, startAgain);
     await Promise.all(run.#hosts.map((host) => host.spawn()));
     return run;
@@ -165,14 +167,16 @@ class TortureRun {
 
   /** Also after a failure. */
   async tidyUp(): Promise<void> {
+    this.#clientFaults.stop();
+    this.#pusher.stopSending();
     for (const host of this.#hosts) host.destroy();
     await this.#proxy.stop();
     const { system } = this.#systemFaults;
     const primary = system.pids['primary'];
-    if (primary === undefined) return;
-    process.kill(primary, 'SIGTERM');
+    if (primary !== undefined) process.kill(primary, 'SIGTERM');
     const code = await system.exited;
     if (code !== 0) this.#problems.push(`the system ended with ${code}`);
+    keepLog(this.#options.folder, system);
   }
 
   /** A whole round of faults at least, and then until the time is over. */
@@ -270,4 +274,9 @@ class TortureRun {
       histories,
     };
   }
+}
+
+/** What the processes of one primary have said. */
+function keepLog(folder: string, system: System): void {
+  appendFileSync(join(folder, 'system.log'), system.logs);
 }
