@@ -22,7 +22,7 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
   font-size: 13px; } td.n, th.n { text-align: right; white-space: nowrap; } tr.ok td:first-child::before { content: "✓"; color: var(--ok); }
 tr.no td:first-child::before { content: "✕"; color: var(--no); } .verdict { display: inline-block; padding: 1px 10px; border-radius: 99px;
   font-size: 13px; font-weight: 600; border: 1px solid currentColor; } .pass { color: var(--ok); } .fail { color: var(--no); }
-.insufficient-evidence { color: var(--p5); } svg { max-width: 100%; height: auto; display: block; margin-top: 8px; } svg text { fill: currentColor; }
+.insufficient-evidence { color: var(--p5); } svg { max-width: 100%; height: auto; display: block; margin-top: 8px; }
 .legend { font-size: 13px; } .legend i { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin: 0 5px 0 14px; }
 .legend i:first-child { margin-left: 0; } pre { overflow-x: auto; font-size: 12px; }
 `;

@@ -12,6 +12,9 @@ const DOCUMENT = parseHTML('<!doctype html><html><body></body></html>').document
   Plot.PlotOptions['document']
 >;
 const WIDTH = 720;
+/** A bar this much shorter than the widest has no room for its name. */
+const LABEL_ROOM = 6;
+const LABEL_OFFSET = 40;
 const FONT = { fontFamily: 'inherit', fontSize: '12px', background: 'transparent' };
 
 export const SYSTEM_COLOURS: Readonly<Record<string, string>> = {
@@ -42,7 +45,7 @@ interface ReturnCurve {
 }
 
 function draw(options: Plot.PlotOptions): string {
-  const element = Plot.plot({ width: WIDTH, style: FONT, document: DOCUMENT, ...options });
+  const element = Plot.plot({ width: WIDTH, marginBottom: 46, style: FONT, document: DOCUMENT, ...options });
   const svg = element.outerHTML;
   return svg.includes('xmlns=') ? svg : svg.replace('<svg', '<svg xmlns="http://www.w3.org/2000/svg"');
 }
@@ -77,6 +80,7 @@ function cpuSplit(runs: readonly PairRun[]): Figure | undefined {
   );
   const visible = bars.filter(({ micros }) => micros > 0.02);
   if (visible.length === 0) return undefined;
+  const widest = Math.max(...visible.map(({ micros }) => micros));
   const processes = [...new Set(visible.map((bar) => bar.process))];
   const colour = (name: string): string =>
     (name === 'sluice' ? undefined : SYSTEM_COLOURS[name]) ??
@@ -86,15 +90,24 @@ function cpuSplit(runs: readonly PairRun[]): Figure | undefined {
     height: 90 + 26 * new Set(visible.map(({ group, system }) => group + system)).size,
     marginLeft: 90,
     marginRight: 90,
-    x: { label: 'CPU microseconds per delivery, all processes of the system', grid: true },
-    y: { label: null },
+    x: {
+      label: 'CPU microseconds per delivery, all processes of the system',
+      grid: true,
+      labelOffset: LABEL_OFFSET,
+      labelArrow: 'none',
+    },
+    y: {
+      label: null,
+      domain: Object.keys(SYSTEM_COLOURS).filter((name) => visible.some(({ system }) => system === name)),
+    },
     fy: { label: null, domain: [...new Set(visible.map(({ group }) => group))] },
     color: { domain: processes, range: processes.map(colour), legend: false },
     marks: [
       Plot.barX(visible, { x: 'micros', y: 'system', fy: 'group', fill: 'process', insetTop: 2, insetBottom: 2 }),
       Plot.text(visible, {
         ...Plot.stackX({ x: 'micros', y: 'system', fy: 'group' }),
-        text: ({ process, micros }: { process: string; micros: number }) => (micros > 1.2 ? process : ''),
+        text: ({ process, micros }: { process: string; micros: number }) =>
+          micros > widest / LABEL_ROOM ? process : '',
         fill: 'var(--on-colour)',
       }),
       Plot.text(
@@ -127,8 +140,8 @@ function throughputAgainstLatency(runs: readonly PairRun[]): Figure | undefined 
     height: 360,
     marginRight: 90,
     grid: true,
-    x: { label: 'deliveries per second →', type: 'log', tickFormat: 's' },
-    y: { label: '↑ p99 latency, ms', type: 'log' },
+    x: { label: 'deliveries per second', type: 'log', tickFormat: 's', ticks: 6, labelOffset: LABEL_OFFSET },
+    y: { label: 'p99 latency, ms', type: 'log', tickFormat: String, ticks: 6 },
     color: colourScale(points.map(({ system }) => system)),
     marks: [
       Plot.line(sorted, { x: 'rate', y: 'p99', stroke: 'system', strokeOpacity: 0.5 }),
@@ -171,13 +184,14 @@ function latencyPercentiles(runs: readonly PairRun[]): Figure | undefined {
     grid: true,
     fx: { label: null, domain: [...new Set(curves.map((point) => point.offer))] },
     x: {
-      label: 'percentile →',
+      label: 'percentile',
+      labelOffset: LABEL_OFFSET,
       type: 'log',
       domain: [1, 1e4],
       ticks: [1, 10, 100, 1000, 1e4],
       tickFormat: (value: number) => ({ 1: '0', 10: '90', 100: '99', 1000: '99.9', 10000: '99.99' })[value] ?? '',
     },
-    y: { label: '↑ latency, ms', type: 'log' },
+    y: { label: 'latency, ms', type: 'log', tickFormat: String, ticks: 6 },
     color: { ...colourScale(curves.map(({ system }) => system)), legend: false },
     marks: [
       Plot.line(
@@ -208,8 +222,8 @@ function memorySlope(steps: readonly MemoryStep[]): Figure | undefined {
     height: 360,
     marginRight: 110,
     grid: true,
-    x: { label: 'connections →', tickFormat: 's' },
-    y: { label: '↑ anonymous memory, MB', zero: true },
+    x: { label: 'connections', tickFormat: 's', labelOffset: LABEL_OFFSET },
+    y: { label: 'anonymous memory, MB', zero: true },
     color: { domain: ['all processes', 'gate', 'bare net'], range: ['var(--p3)', 'var(--sluice)', 'var(--bare)'] },
     marks: [
       Plot.linearRegressionY(points, { x: 'connections', y: 'mb', stroke: 'what', ci: 0 }),
@@ -241,8 +255,8 @@ function ramp(steps: readonly MemoryStep[]): Figure | undefined {
     height: 240,
     marginRight: 20,
     grid: true,
-    x: { label: 'connections held →', tickFormat: 's' },
-    y: { label: '↑ logins per second', zero: true },
+    x: { label: 'connections held', tickFormat: 's', labelOffset: LABEL_OFFSET },
+    y: { label: 'logins per second', zero: true },
     marks: [
       Plot.areaY(steps, { x: 'connections', y: 'loginsPerSecond', fill: 'var(--sluice)', fillOpacity: 0.15 }),
       Plot.lineY(steps, {
@@ -271,8 +285,8 @@ function returns(result: BenchResult): Figure | undefined {
     height: 300,
     marginRight: 90,
     grid: true,
-    x: { label: 'seconds after the break →' },
-    y: { label: '↑ users back', zero: true },
+    x: { label: 'seconds after the break', labelOffset: LABEL_OFFSET },
+    y: { label: 'users back', zero: true },
     color: { domain: ['at once', 'with jitter'], range: ['var(--mosquitto)', 'var(--sluice)'] },
     marks: [
       Plot.line(points, { x: 'seconds', y: 'back', stroke: 'what', strokeWidth: 2 }),
@@ -296,8 +310,8 @@ function resident(result: BenchResult): Figure | undefined {
   const svg = draw({
     height: 240,
     grid: true,
-    x: { label: 'part of the run →', tickFormat: '.0%' },
-    y: { label: '↑ resident memory, MB', zero: true },
+    x: { label: 'part of the run', tickFormat: '.0%', labelOffset: LABEL_OFFSET },
+    y: { label: 'resident memory, MB', zero: true },
     marks: [Plot.lineY(points, { x: 'part', y: 'mb', stroke: 'var(--sluice)', strokeWidth: 2 })],
   });
   return { title: 'Memory over a long run', text: 'All processes together, at a steady rate.', svg };
