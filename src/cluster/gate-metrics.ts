@@ -24,6 +24,8 @@ export function gateMetrics(metrics: Metrics, gate: Gate, transport: NodeTranspo
   ]);
   metrics.counterFrom('sluice_gate_logins_total', 'Logins that succeeded.', () => counters.logins);
   metrics.counterFrom('sluice_gate_bytes_in_total', 'Bytes from clients.', () => counters.bytesIn);
+  metrics.counterFrom('sluice_gate_frames_out_total', 'Frames to clients.', () => gate.outbox.frames);
+  metrics.counterFrom('sluice_gate_socket_writes_total', 'Writes to clients.', () => gate.outbox.flushes);
   metrics.counterFrom('sluice_gate_pushes_total', 'Messages pushed.', () => counters.pushes);
   metrics.counterFrom('sluice_gate_repushes_total', 'Messages pushed again.', () => counters.repushes);
   metrics.counterFrom(

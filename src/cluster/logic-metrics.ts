@@ -9,6 +9,8 @@ export function logicMetrics(metrics: Metrics, logic: Logic): void {
   metrics.gaugeFrom('sluice_logic_sessions', 'Sessions that are logged in.', () => logic.sessions.size);
   metrics.gaugeFrom('sluice_logic_links', 'Links from gates and apis.', () => counters.linksUp - counters.linksDown);
   const totals: [name: string, help: string, read: () => number][] = [
+    ['trunk_frames_in', 'Frames from gates and apis.', () => counters.trunkFramesIn],
+    ['commits', 'Commits of the store.', () => counters.commits],
     ['logins_accepted', 'Logins that succeeded.', () => counters.loginsAccepted],
     ['tickets_reused', 'Tickets presented too often: somebody may have a copy.', () => counters.ticketsReused],
     ['reauthentications', 'Sessions that went on with a new token.', () => counters.reauthentications],

@@ -2,6 +2,10 @@
 export class LogicCounters {
   linksUp = 0;
   linksDown = 0;
+  /** From gates and apis, heartbeats left out. */
+  trunkFramesIn = 0;
+  /** Reports of the store: each is one record of its log. */
+  commits = 0;
   loginsAccepted = 0;
   /** By CloseReason. */
   readonly loginsRefused: Float64Array = new Float64Array(256);

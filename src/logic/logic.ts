@@ -142,6 +142,7 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
   onFrame(link: TrunkLink, command: number, slot: number, bytes: Buffer, start: number, end: number): boolean {
     // What comes while logic leaves stays unanswered: its outcome is unknown, and the gate says so when the link ends.
     if (this.#state !== LogicState.Running) return true;
+    this.counters.trunkFramesIn++;
     return dispatchToLogic(this, link, command, slot, bytes, start, end);
   }
 
@@ -222,6 +223,7 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
   }
 
   committed(batch: readonly Committed<Operation>[]): void {
+    this.counters.commits++;
     for (const operation of batch) {
       if (operation.type === OperationType.Append) this.#delivery?.committed(operation);
       else if (operation.type === OperationType.Login) this.#login.committed(operation);
