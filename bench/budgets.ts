@@ -13,6 +13,13 @@ export interface Budgets {
   /** At half of the maximum. */
   readonly latencyP99Ms: number;
   readonly latencyP999Ms: number;
+  /** The short form's: counts per delivery at the maximum, and ratios to the bare systems of the same run. */
+  readonly socketWritesPerDelivery: number;
+  readonly trunkFramesPerDelivery: number;
+  readonly commitsPerDelivery: number;
+  readonly cpuRatioToBare: number;
+  readonly gateBytesRatio: number;
+  readonly systemBytesRatio: number;
 }
 
 const FILE = new URL('../../bench/budgets.json', import.meta.url);

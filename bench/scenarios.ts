@@ -1,6 +1,7 @@
 /** All scenarios by name. */
 import type { Scenario } from './scenario.ts';
 import { c2c } from './scenarios/c2c.ts';
+import { ci } from './scenarios/ci.ts';
 import { compare } from './scenarios/compare.ts';
 import { idle } from './scenarios/idle.ts';
 import { logins } from './scenarios/logins.ts';
@@ -14,6 +15,7 @@ import { sync } from './scenarios/sync.ts';
 
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   c2c,
+  ci,
   compare,
   idle,
   logins,
@@ -28,6 +30,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
 
 export const SCENARIO_TEXTS: Readonly<Record<string, string>> = {
   c2c: 'pairs of clients: commit, SENDACK, delivery, acknowledgement',
+  ci: 'under 90 s: counts per delivery and ratios, no times',
   compare: 'the same pairs against a bare relay, Mosquitto and Aedes',
   idle: 'logged-in, heart-beating connections: memory per connection',
   logins: 'a burst of logins, and everybody at once',
