@@ -22,7 +22,7 @@ interface Owner {
 
 /** Starts a process that opens the store in `directory` and keeps it until it is killed. */
 async function own(directory: string, prefix: readonly string[]): Promise<Owner> {
-  const [command = '', ...args] = [...prefix, process.execPath, OWNER, directory];
+  const [command, ...args] = [...prefix, process.execPath, OWNER, directory];
   const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const [answer] = (await once(createInterface(child.stdout), 'line')) as [string];
   return { child, answer };

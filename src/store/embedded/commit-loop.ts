@@ -39,7 +39,7 @@ export interface CommitLoopOptions {
 
 interface PendingRewrite {
   rewrite: Rewrite;
-  done(written: boolean): void;
+  done: (written: boolean) => void;
 }
 
 export class CommitLoop {
@@ -141,9 +141,7 @@ export class CommitLoop {
     this.#loopState = LoopState.Committing;
     this.#running = new Promise((resolve) => {
       this.#options.clock.defer(() => {
-        this.#run()
-          .catch((error: unknown) => this.fail(error instanceof Error ? error : new Error(String(error))))
-          .then(resolve);
+        void this.#guard(this.#run()).then(resolve);
       });
     });
   }
@@ -209,17 +207,19 @@ export class CommitLoop {
   /** Syncs what is written, reports it, and wakes the loop for what came meanwhile. */
   #sync(): void {
     this.#isSyncing = true;
-    this.#log
-      .sync()
-      .then(() => {
-        this.#isSyncing = false;
-        this.#reportWritten();
-      })
-      .catch((error: unknown) => {
-        this.#isSyncing = false;
-        this.fail(error instanceof Error ? error : new Error(String(error)));
-      })
-      .then(() => this.#wakeUp());
+    const synced = this.#log.sync().finally(() => {
+      this.#isSyncing = false;
+    });
+    void this.#guard(synced.then(() => this.#reportWritten())).then(() => this.#wakeUp());
+  }
+
+  /** Waits for `work`; its failure is the store's. */
+  async #guard(work: Promise<void>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      this.fail(error instanceof Error ? error : new Error(String(error)));
+    }
   }
 
   /** Reports what is committed at the store's level, in order, unless something failed meanwhile. */

@@ -25,14 +25,17 @@ export class MetaKeeper {
 
   /** Resolves when the change is durable; when it fails, `current` stays as it was. */
   change(edit: (meta: StoreMeta) => void): Promise<void> {
-    const done = this.#last.then(async () => {
-      const next = structuredClone(this.#current);
-      edit(next);
-      await this.#save(next);
-      this.#current = next;
-    });
+    const done = this.#changeAfter(this.#last, edit);
     this.#last = done.catch(() => undefined);
     return done;
+  }
+
+  async #changeAfter(last: Promise<void>, edit: (meta: StoreMeta) => void): Promise<void> {
+    await last;
+    const next = structuredClone(this.#current);
+    edit(next);
+    await this.#save(next);
+    this.#current = next;
   }
 
   async #save(meta: StoreMeta): Promise<void> {

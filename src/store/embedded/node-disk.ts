@@ -107,6 +107,11 @@ export class NodeDisk implements Disk {
       await name.release();
       return undefined;
     }
-    return { release: () => file.release().finally(() => name.release()) };
+    return {
+      release: async () => {
+        await file.release();
+        await name.release();
+      },
+    };
   }
 }

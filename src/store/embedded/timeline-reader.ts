@@ -38,9 +38,9 @@ export class TimelineReader {
     const messages: StoredMessage[] = [];
     let bytes = 0;
     for (let seq = first; seq <= last; seq += READS_AT_ONCE) {
-      const wave: (StoredMessage | undefined | Promise<StoredMessage | undefined>)[] = [];
+      const wave: Promise<StoredMessage | undefined>[] = [];
       const end = Math.min(last, seq + READS_AT_ONCE - 1);
-      for (let s = seq; s <= end; s++) wave.push(this.#message(user, s));
+      for (let s = seq; s <= end; s++) wave.push(Promise.resolve(this.#message(user, s)));
       for (const message of await Promise.all(wave)) {
         if (message === undefined) return messages;
         bytes += message.payload.length;
