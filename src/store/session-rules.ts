@@ -32,7 +32,7 @@ export const DEVICE_EXPIRY_MS: number = 90 * 24 * 3_600_000;
  * A risen epoch may have lost logins that clients remember. Generations of a new epoch start above all that the older
  * one can have handed out: 2^20 logins of one user between two rises.
  */
-const GENERATIONS_PER_EPOCH = 2 ** 20;
+export const GENERATIONS_PER_EPOCH: number = 2 ** 20;
 
 export interface DeviceRow {
   deviceId: DeviceId;

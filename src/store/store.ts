@@ -79,6 +79,8 @@ export interface AppendOperation {
   /** Place of the sender's copy in the sender's timeline; 0 when there is none or it is not known (duplicates). */
   senderSeq: Seq;
   senderEpoch: Epoch;
+  /** Replicas that have confirmed the commit, from an engine that has some. */
+  replicas?: number;
 }
 
 export const LoginIntent = { Fresh: 0, Resume: 1 } as const;

@@ -7,6 +7,7 @@ import {
   LoginIntent,
   LoginStatus,
   NewDeviceStart,
+  type Operation,
   RefusalReason,
   type RetentionPolicy,
   SessionPolicy,
@@ -45,11 +46,14 @@ export function storeContract(name: string, maker: StoreMaker): void {
   }
 
   describe(`${name}: timelines`, () => {
-    test('seqs of a timeline are 1, 2, 3 … in submit order, message ids grow, operations come back in order', async () => {
+    test('seqs of a timeline are 1, 2, 3 … in submit order, message ids grow, its operations come back in order', async () => {
       const { driver } = await start();
       const sent = Array.from({ length: 300 }, (_, i) => append({ to: `u${i % 3}`, id: `m${i}` }));
       await driver.run(...sent);
-      assert.deepEqual(driver.reported, sent);
+      for (let u = 0; u < 3; u++) {
+        const ofUser = (operation: Operation) => 'target' in operation && operation.target === `u${u}`;
+        assert.deepEqual(driver.reported.filter(ofUser), sent.filter(ofUser));
+      }
       for (let u = 0; u < 3; u++) {
         const messages = await driver.timeline(`u${u}`);
         assert.deepEqual(
@@ -97,15 +101,13 @@ export function storeContract(name: string, maker: StoreMaker): void {
 
     test("the sender's copy is the same message in the sender's timeline; to oneself there is one row", async () => {
       const { driver } = await start();
-      const [sent, self] = await driver.run(
-        append({ to: 'bob', from: 'alice', id: 'a', copy: true }),
-        append({ to: 'alice', from: 'alice', id: 'b', copy: true }),
-      );
-      assert.equal(sent!.seq, 1);
-      assert.equal(sent!.senderSeq, 1);
-      assert.deepEqual([self!.seq, self!.senderSeq], [2, 0]);
+      const sent = await driver.runOne(append({ to: 'bob', from: 'alice', id: 'a', copy: true }));
+      const self = await driver.runOne(append({ to: 'alice', from: 'alice', id: 'b', copy: true }));
+      assert.equal(sent.seq, 1);
+      assert.equal(sent.senderSeq, 1);
+      assert.deepEqual([self.seq, self.senderSeq], [2, 0]);
       const [copy, note] = await driver.timeline('alice');
-      assert.deepEqual([copy!.messageId, copy!.from, copy!.to, copy!.seq], [sent!.messageId, 'alice', 'bob', 1]);
+      assert.deepEqual([copy!.messageId, copy!.from, copy!.to, copy!.seq], [sent.messageId, 'alice', 'bob', 1]);
       assert.equal(note!.clientMsgId, 'b');
       await driver.close();
     });
@@ -186,9 +188,9 @@ export function storeContract(name: string, maker: StoreMaker): void {
       driver.store.submit(original);
       await driver.clock.settle();
       await driver.run(retry);
+      await driver.close();
       assert.equal(driver.reported.indexOf(original) < driver.reported.indexOf(retry), true);
       assert.deepEqual([retry.status, retry.messageId], [AppendStatus.Duplicate, original.messageId]);
-      await driver.close();
     });
 
     test('a retry is known for the whole window, also when the clock steps by an hour, and forgotten after it', async () => {

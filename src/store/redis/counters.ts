@@ -1,0 +1,26 @@
+/** What the store counts; read by whoever publishes metrics. */
+export class StoreCounters {
+  /** Calls that applied a batch, and the operations in them. Their quotient is how well calls are shared. */
+  calls = 0;
+  operations = 0;
+  /** Calls repeated because their outcome was not known or the server was away. */
+  retries = 0;
+  /** Acknowledged operations that a server had lost when it came back, and the epochs that began because of it. */
+  lostOperations = 0;
+  epochsRaised = 0;
+  /** Partitions that another owner took. */
+  partitionsLost = 0;
+  /** Replicas that confirmed the last batch, and batches that fewer confirmed than were asked for. */
+  replicasConfirmed = 0;
+  batchesUnconfirmed = 0;
+  readonly #replicasWanted: number;
+
+  constructor(replicasWanted: number) {
+    this.#replicasWanted = replicasWanted;
+  }
+
+  noteReplicas(count: number): void {
+    this.replicasConfirmed = count;
+    if (count < this.#replicasWanted) this.batchesUnconfirmed++;
+  }
+}

@@ -1,0 +1,174 @@
+/**
+ * One connection to one Redis server. The only file that knows ioredis, and what it must not do here:
+ *
+ *   no automatic resend      a call that broke off is reported as unknown; the lane repeats it under the same number
+ *   no offline queue         what cannot be sent is said at once; waiting work lies in the lanes, where it is bounded
+ *   a time-out on every call and then a new connection: whatever else was under way is unknown too
+ *
+ * Scripts are loaded before the connection counts as ready, so EVALSHA finds them unless somebody flushed them.
+ */
+import { Redis, type RedisOptions } from 'ioredis';
+import type { Clock } from '../../clock/clock.ts';
+import {
+  CallOutcome,
+  type RedisArgument,
+  RedisCallError,
+  type RedisReply,
+  type RedisScript,
+  type RedisServer,
+  type ScriptAnswer,
+} from './client.ts';
+
+export interface RedisLogin {
+  readonly username?: string;
+  readonly password?: string;
+  /** Encrypts, and checks the server's certificate against the system's authorities. */
+  readonly tls?: boolean;
+}
+
+export interface ConnectionOptions extends RedisLogin {
+  readonly clock: Clock;
+  /** Loaded on every connection before it is used. */
+  readonly scripts: readonly RedisScript[];
+  readonly commandTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  /** How many replicas to wait for; 0 for none. */
+  readonly replicas: number;
+  readonly replicaTimeoutMs: number;
+}
+
+export type RedisAddress = { readonly host: string; readonly port: number } | { readonly path: string };
+
+export function addressText(address: RedisAddress): string {
+  return 'path' in address ? address.path : `${address.host}:${address.port}`;
+}
+
+const RECONNECT_MS_MAX = 200;
+const NOT_SENT = /isn't writeable|Connection is closed/;
+const REFUSALS = /^(OOM|MISCONF|NOREPLICAS)\b/;
+const LATER = /^(LOADING|CLUSTERDOWN|TRYAGAIN|BUSY|READONLY|MASTERDOWN|MOVED|ASK|NOSCRIPT)\b/;
+
+export class RedisConnection implements RedisServer {
+  readonly address: string;
+  runId = '';
+  isReady = false;
+  readonly #redis: Redis;
+  readonly #options: ConnectionOptions;
+  readonly #changed: (connection: RedisConnection) => void;
+  #confirmations: ((replicas: number) => void)[] = [];
+
+  /** `changed` is called when the connection becomes usable, and when it stops being so. */
+  constructor(address: RedisAddress, options: ConnectionOptions, changed: (connection: RedisConnection) => void) {
+    this.address = addressText(address);
+    this.#options = options;
+    this.#changed = changed;
+    this.#redis = new Redis(ioredisOptions(address, options));
+    this.#redis.on('error', () => undefined);
+    this.#redis.on('ready', () => this.#prepare());
+    this.#redis.on('close', () => this.#lost());
+  }
+
+  async call(name: string, args: readonly RedisArgument[]): Promise<RedisReply> {
+    try {
+      return (await this.#redis.callBuffer(name, [...args])) as RedisReply;
+    } catch (error) {
+      throw this.#judge(error as Error);
+    }
+  }
+
+  async run(
+    script: RedisScript,
+    keys: readonly string[],
+    args: readonly RedisArgument[],
+    confirm: boolean,
+  ): Promise<ScriptAnswer> {
+    if (!this.isReady) throw new RedisCallError(CallOutcome.NotWritten, `no connection to ${this.address}`);
+    const sent = this.call('EVALSHA', [script.sha, String(keys.length), ...keys, ...args]);
+    if (!confirm || this.#options.replicas === 0) return { reply: await sent, replicas: 0 };
+    const [reply, replicas] = await Promise.all([sent, this.#confirmed()]);
+    return { reply, replicas };
+  }
+
+  close(): void {
+    this.isReady = false;
+    this.#redis.disconnect();
+  }
+
+  /** WAIT counts for everything that this connection wrote before it: one serves all the calls of a tick. */
+  #confirmed(): Promise<number> {
+    return new Promise((resolve) => {
+      this.#confirmations.push(resolve);
+      if (this.#confirmations.length === 1) this.#options.clock.defer(() => this.#wait());
+    });
+  }
+
+  #wait(): void {
+    const waiting = this.#confirmations;
+    this.#confirmations = [];
+    const { replicas, replicaTimeoutMs } = this.#options;
+    const answer = (count: number): void => {
+      for (const resolve of waiting) resolve(count);
+    };
+    this.call('WAIT', [String(replicas), String(replicaTimeoutMs)]).then(
+      (count) => answer(Number(count)),
+      () => answer(0),
+    );
+  }
+
+  #prepare(): void {
+    this.#load().then(
+      () => {
+        this.isReady = true;
+        this.#changed(this);
+      },
+      () => this.#redis.disconnect(true),
+    );
+  }
+
+  async #load(): Promise<void> {
+    const loads = this.#options.scripts.map((script) => this.call('SCRIPT', ['LOAD', script.source]));
+    const info = String(await this.call('INFO', ['server']));
+    await Promise.all(loads);
+    this.runId = /^run_id:(\w+)/m.exec(info)?.[1] ?? '';
+  }
+
+  #lost(): void {
+    if (!this.isReady) return;
+    this.isReady = false;
+    this.#changed(this);
+  }
+
+  #judge(error: Error): RedisCallError {
+    const { message } = error;
+    const made = (outcome: CallOutcome): RedisCallError =>
+      new RedisCallError(outcome, `${this.address}: ${message}`, error);
+    if (error.name === 'ReplyError') {
+      if (REFUSALS.test(message)) return made(CallOutcome.Refused);
+      if (!LATER.test(message)) return made(CallOutcome.Fatal);
+      if (message.startsWith('NOSCRIPT')) this.#prepare();
+      return made(CallOutcome.NotWritten);
+    }
+    if (NOT_SENT.test(message)) return made(CallOutcome.NotWritten);
+    if (message === 'Command timed out') this.#redis.disconnect(true);
+    return made(CallOutcome.Unknown);
+  }
+}
+
+function ioredisOptions(address: RedisAddress, options: ConnectionOptions): RedisOptions & { replyMapping: 'legacy' } {
+  const { username, password, tls } = options;
+  return {
+    ...address,
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(tls === true ? { tls: {} } : {}),
+    commandTimeout: options.commandTimeoutMs,
+    connectTimeout: options.connectTimeoutMs,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    enableOfflineQueue: false,
+    retryStrategy: (times) => Math.min(times * 20, RECONNECT_MS_MAX),
+    disableClientInfo: true,
+    protocol: 2,
+    replyMapping: 'legacy',
+  };
+}

@@ -1,0 +1,283 @@
+/**
+ * The store on Redis or a Redis Cluster, for many machines. Each partition has one owner, one lane and one hash tag.
+ *
+ *   submit ─► PartitionLane (one call outstanding) ─► APPLY on the partition's server ─► sink.committed
+ *   readTimeline, readUser ─► StoreReader ─► scripts that answer the fence with the data
+ *   Leases ─► which partitions have a lane here
+ *
+ * See docs/adr/0007-redis-store.md for the numbers and the choices.
+ */
+import type { TimerHandle } from '../../clock/clock.ts';
+import { delay } from '../../clock/clock.ts';
+import { randomHex } from '../../clock/random.ts';
+import { Durability } from '../../model/durability.ts';
+import type { AppId, Epoch, PartitionNumber, Seq, Uid } from '../../model/ids.ts';
+import { partitionOf } from '../../model/partition.ts';
+import {
+  type CommitSink,
+  type Committed,
+  type Operation,
+  OperationType,
+  RefusalReason,
+  type Store,
+  type StoreInfo,
+  StoreOpenError,
+  type TimelinePage,
+  type UserState,
+} from '../store.ts';
+import { FenceStatus } from './apply-script.ts';
+import type { RedisReply } from './client.ts';
+import { finishCopies, sweepAges } from './copy-backlog.ts';
+import { StoreCounters } from './counters.ts';
+import { RAISE_EPOCH } from './fence-scripts.ts';
+import { StoreKeys } from './keys.ts';
+import type { CopyItem, Tenure } from './lane-item.ts';
+import { type LeaseHost, Leases } from './leases.ts';
+import { type LaneHost, PartitionLane } from './partition-lane.ts';
+import { epochAt, type FullOptions, type RedisStoreOptions, withDefaults } from './redis-store-options.ts';
+import { checkServers, type ServerFacts } from './server-check.ts';
+import { loadMeta, type StoreMeta, writeMeta } from './store-meta.ts';
+import { StoreReader, StoreUnavailableError } from './store-reader.ts';
+
+/** A full sweep of the partitions takes so many turns. */
+const SWEEP_TURNS = 16;
+const CLOSE_POLL_MS = 1;
+
+const StoreState = { Opening: 0, Open: 1, Closing: 2, Failed: 3 } as const;
+type StoreState = (typeof StoreState)[keyof typeof StoreState];
+
+export class RedisStore implements Store, LaneHost, LeaseHost {
+  readonly counters: StoreCounters;
+  readonly #options: FullOptions;
+  readonly #keys: StoreKeys;
+  readonly #reader: StoreReader;
+  #lanes: (PartitionLane | undefined)[] = [];
+  #sink: CommitSink | undefined;
+  #meta: StoreMeta | undefined;
+  #leases: Leases | undefined;
+  #state: StoreState = StoreState.Opening;
+  #underWay = 0;
+  #refusals: { operation: Operation; reason: RefusalReason }[] = [];
+  #sweepTurn = 0;
+  /** Of this start, among the logics. */
+  #name = '';
+  #timer: TimerHandle;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: RedisStoreOptions) {
+    this.#options = withDefaults(options);
+    this.counters = new StoreCounters(options.client.replicasWanted);
+    this.#keys = new StoreKeys(this.#options.keyPrefix);
+    this.#reader = new StoreReader(this.#options);
+  }
+
+  async open(sink: CommitSink): Promise<StoreInfo> {
+    const { client, allowVolatile } = this.#options;
+    this.#sink = sink;
+    try {
+      await client.connect();
+      const facts = await checkServers(client, allowVolatile);
+      await this.#openData(facts);
+      const { storeId, partitions } = this.#meta!;
+      return { storeId, partitions, durability: facts.durability };
+    } catch (error) {
+      client.close();
+      if (error instanceof StoreOpenError) throw error;
+      throw new StoreOpenError(`the store cannot be opened: ${String(error)}`, { cause: error });
+    }
+  }
+
+  submit(operation: Operation): void {
+    const lane = this.#state === StoreState.Open ? this.#lanes[this.#partitionOf(operation)] : undefined;
+    // Nothing may overtake a refused operation whose submitter does not know of the refusal yet.
+    const isFull = this.#underWay >= this.#options.queueOperationsMax || this.#refusals.length > 0;
+    if (lane === undefined || isFull) {
+      this.#refuseLater(operation, lane === undefined ? RefusalReason.Unavailable : RefusalReason.Busy);
+      return;
+    }
+    this.#underWay++;
+    lane.push(operation);
+  }
+
+  async readTimeline(app: AppId, uid: Uid, after: Seq, limit: number, bytesMax: number): Promise<TimelinePage> {
+    return this.#reader.readTimeline(this.#laneOf(app, uid), app, uid, { after, limit, bytesMax });
+  }
+
+  async readUser(app: AppId, uid: Uid): Promise<UserState> {
+    return this.#reader.readUser(this.#laneOf(app, uid), app, uid);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  owns(partition: PartitionNumber): boolean {
+    return this.#lanes[partition] !== undefined;
+  }
+
+  /** Makes a sender's copy in a partition that is owned here. */
+  copy(item: CopyItem): boolean {
+    const partition = partitionOf(item.app, item.uid, this.#meta!.partitions);
+    const lane = this.#lanes[partition];
+    if (lane === undefined || !lane.isOpen) return this.#options.events.copyElsewhere(partition, item);
+    lane.push(item);
+    return true;
+  }
+
+  committed(operations: readonly Operation[]): void {
+    this.#underWay -= operations.length;
+    if (this.#state !== StoreState.Failed) this.#sink!.committed(operations as readonly Committed<Operation>[]);
+  }
+
+  refused(operations: readonly Operation[], reason: RefusalReason): void {
+    this.#underWay -= operations.length;
+    for (const operation of operations) this.#sink!.refused(operation, reason);
+  }
+
+  lost(lane: PartitionLane, unknown: readonly Operation[]): void {
+    const { partition } = lane.tenure;
+    this.#underWay -= unknown.length;
+    if (this.#lanes[partition] === lane) this.#lanes[partition] = undefined;
+    this.counters.partitionsLost++;
+    this.#options.events.lost(partition, unknown);
+  }
+
+  async raiseEpoch(lane: PartitionLane, found: number): Promise<boolean> {
+    const { client, events } = this.#options;
+    const { tenure, keys } = lane;
+    const epoch = (tenure.epoch + 1) as Epoch;
+    const [ownerEpoch, leaseMs, runId] = this.#leases!.leaseArguments(tenure);
+    const { reply } = await client.run(
+      RAISE_EPOCH,
+      [keys.fence],
+      [ownerEpoch, leaseMs, runId, this.#name, String(tenure.batch), String(epoch), String(tenure.lastMessageId)],
+    );
+    if ((reply as RedisReply[])[0] !== FenceStatus.Ok) {
+      this.lost(lane, lane.end());
+      return false;
+    }
+    tenure.epoch = epoch;
+    const operations = lane.ledger.lostBetween(found, tenure.batch);
+    this.counters.epochsRaised++;
+    this.counters.lostOperations += operations;
+    writeMeta(client, this.#keys.meta, this.#meta!).catch(() => undefined);
+    events.epochChanged(tenure.partition, epoch, { operations });
+    return true;
+  }
+
+  failed(error: Error): void {
+    if (this.#state === StoreState.Failed) return;
+    this.#state = StoreState.Failed;
+    for (const lane of this.#lanes) lane?.end();
+    this.#sink?.failed(error);
+  }
+
+  tenureOf(partition: PartitionNumber): Tenure | undefined {
+    return this.#lanes[partition]?.tenure;
+  }
+
+  acquired(tenure: Tenure, hasRisen: boolean): void {
+    const { partition, ownerEpoch, epoch } = tenure;
+    const { client, events } = this.#options;
+    const options = {
+      ...this.#options,
+      partitions: this.#meta!.partitions,
+      counters: this.counters,
+      confirm: client.replicasWanted > 0,
+    };
+    this.#lanes[partition] = new PartitionLane(tenure, this.#keys.partition(partition), options, this);
+    if (hasRisen) this.counters.epochsRaised++;
+    events.acquired(partition, ownerEpoch, epoch);
+  }
+
+  async letGo(partition: PartitionNumber): Promise<void> {
+    const lane = this.#lanes[partition];
+    if (lane === undefined) return;
+    this.#lanes[partition] = undefined;
+    while (lane.isOpen && !lane.isIdle) await delay(this.#options.clock, CLOSE_POLL_MS);
+    this.#options.events.lost(partition, lane.end());
+  }
+
+  suspect(partition: PartitionNumber): void {
+    this.#lanes[partition]?.verify();
+  }
+
+  settled(): void {
+    const { client } = this.#options;
+    for (const lane of this.#lanes) {
+      if (lane !== undefined) finishCopies(client, lane).catch(() => this.suspect(lane.tenure.partition));
+    }
+  }
+
+  async #openData({ durability, hasReplicas }: ServerFacts): Promise<void> {
+    const { client, clock, random, partitions, leaseMs } = this.#options;
+    this.#meta = await loadMeta(client, this.#keys.meta, { storeId: randomHex(random, 16), partitions });
+    this.#name = randomHex(random, 16);
+    const firstEpoch = this.#options.firstEpoch ?? epochAt(clock.wallMs());
+    this.#leases = new Leases(
+      {
+        clock,
+        client,
+        keys: this.#keys,
+        partitions: this.#meta.partitions,
+        name: this.#name,
+        leaseMs,
+        firstEpoch: firstEpoch as Epoch,
+        canLose: durability < Durability.Disk || hasReplicas,
+      },
+      this,
+    );
+    await this.#leases.start();
+    this.#state = StoreState.Open;
+    this.#sweepLater();
+  }
+
+  async #close(): Promise<void> {
+    const { clock, client, closeTimeoutMs } = this.#options;
+    const wasOpen = this.#state === StoreState.Open;
+    if (wasOpen) this.#state = StoreState.Closing;
+    clock.clearTimer(this.#timer);
+    const deadlineMs = clock.monotonicMs() + closeTimeoutMs;
+    const isBusy = (): boolean => this.#lanes.some((lane) => lane?.isOpen === true && !lane.isIdle);
+    while (wasOpen && isBusy() && clock.monotonicMs() < deadlineMs) await delay(clock, CLOSE_POLL_MS);
+    if (wasOpen && isBusy()) this.failed(new Error('Redis does not answer: what was submitted last is not known'));
+    const lanes = this.#lanes.filter((lane) => lane !== undefined);
+    this.#lanes = [];
+    for (const lane of lanes) lane.end();
+    if (this.#state === StoreState.Closing) await this.#leases?.stop(lanes.map((lane) => lane.tenure));
+    client.close();
+  }
+
+  #sweepLater(): void {
+    const { clock, client, retention, retentionSweepMs } = this.#options;
+    this.#timer = clock.setTimer(() => {
+      this.#sweepTurn = (this.#sweepTurn + 1) % SWEEP_TURNS;
+      for (let number = this.#sweepTurn; number < this.#lanes.length; number += SWEEP_TURNS) {
+        const lane = this.#lanes[number];
+        if (lane !== undefined) sweepAges(client, lane, retention, clock.wallMs()).catch(() => undefined);
+      }
+      this.#sweepLater();
+    }, retentionSweepMs);
+  }
+
+  #refuseLater(operation: Operation, reason: RefusalReason): void {
+    this.#refusals.push({ operation, reason });
+    if (this.#refusals.length > 1) return;
+    this.#options.clock.defer(() => {
+      for (const refusal of this.#refusals.splice(0)) this.#sink?.refused(refusal.operation, refusal.reason);
+    });
+  }
+
+  #laneOf(app: AppId, uid: Uid): PartitionLane {
+    const partition = partitionOf(app, uid, this.#meta!.partitions);
+    const lane = this.#lanes[partition];
+    if (lane === undefined) throw new StoreUnavailableError(`partition ${partition} is not owned here`);
+    return lane;
+  }
+
+  #partitionOf(operation: Operation): PartitionNumber {
+    const user = operation.type === OperationType.Append ? operation.target : operation.uid;
+    return partitionOf(operation.app, user, this.#meta!.partitions);
+  }
+}
