@@ -54,7 +54,7 @@ test('a timeline of 300,000 messages and a million short ones stay within 16 byt
 });
 
 test('users keep their numbers; a name that was taken back can come again', () => {
-  const directory = new UserDirectory(64);
+  const directory = new UserDirectory(64, 7);
   const numbers = Array.from({ length: 5000 }, (_, i) => directory.add(`app${i % 3}` as AppId, `u${i}` as Uid));
   assert.deepEqual(
     numbers,
@@ -88,4 +88,31 @@ test('device rows are kept per user and their places are used again', () => {
   assert.equal(pool.cursor[pool.find(other, 'a' as DeviceId)], 7);
   assert.equal(pool.find(other, 'b' as DeviceId), 0);
   assert.equal(pool.cursor.length, 256);
+});
+
+test('names are found whatever was added and taken back before, the same uid in two apps twice', () => {
+  const step = fc.record({
+    uid: fc.integer({ min: 0, max: 400 }),
+    app: fc.integer({ min: 0, max: 1 }),
+    takesBack: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 400 }), fc.integer(), (steps, seed) => {
+      const directory = new UserDirectory(64, seed);
+      const model = new Map<string, number>();
+      for (const { uid, app, takesBack } of steps) {
+        const name = `${app} ${uid}`;
+        const [appId, userId] = [`app${app}` as AppId, `user-${uid}` as Uid];
+        assert.equal(directory.find(appId, userId), model.get(name) ?? -1);
+        if (model.has(name)) continue;
+        const user = directory.add(appId, userId);
+        if (takesBack) directory.removeNewest();
+        else model.set(name, user);
+      }
+      for (const [name, user] of model) {
+        const [app, uid] = name.split(' ');
+        assert.equal(directory.find(`app${app}` as AppId, `user-${uid}` as Uid), user);
+      }
+    }),
+  );
 });

@@ -26,7 +26,7 @@ export class EngineState {
   #lastSegment: Segment | undefined;
 
   constructor(meta: StoreMeta, segments: SegmentSet, dedupeWindowMs: number) {
-    this.directory = new UserDirectory(meta.partitions);
+    this.directory = new UserDirectory(meta.partitions, meta.secret[1]!);
     this.dedupe = new DedupeTable(dedupeWindowMs);
     this.segments = segments;
     this.epochs = Uint32Array.from(meta.epochs);

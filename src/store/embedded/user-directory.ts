@@ -1,11 +1,12 @@
 /**
  * The users of the store: (app, uid) ↔ a dense number, and what is known of each, as a structure of arrays.
  *
- * Cost per user: 44 bytes in the arrays, about 60 for the map entry and 24 and up for the uid's text; the arrays double
+ * Cost per user: 44 bytes in the arrays, 7–13 in the table of names and 24 and up for the uid's text; the arrays double
  * when they are full. Numbers are given in order of first appearance and never reused.
  */
 import type { AppId, PartitionNumber, Uid } from '../../model/ids.ts';
 import { partitionOf } from '../../model/partition.ts';
+import { NameTable } from './name-table.ts';
 
 const CAPACITY_MIN = 1024;
 
@@ -13,10 +14,10 @@ export class UserDirectory {
   readonly #partitions: number;
   readonly #appNumbers = new Map<AppId, number>();
   readonly #apps: AppId[] = [];
-  readonly #usersByApp: Map<Uid, number>[] = [];
+  readonly #names: NameTable;
   readonly #uids: (Uid | undefined)[] = [];
   #lastApp: AppId | undefined;
-  #lastUsers: Map<Uid, number> = new Map();
+  #lastAppNumber = 0;
   #capacity = CAPACITY_MIN;
 
   #app: Uint16Array = new Uint16Array(CAPACITY_MIN);
@@ -33,8 +34,10 @@ export class UserDirectory {
   /** Log position from which on all of the user's small state can be rebuilt without anything older. */
   snapshotPosition: Float64Array = new Float64Array(CAPACITY_MIN);
 
-  constructor(partitions: number) {
+  /** `seed`: a secret that keeps the table of names even. */
+  constructor(partitions: number, seed: number) {
     this.#partitions = partitions;
+    this.#names = new NameTable(this, seed);
   }
 
   get count(): number {
@@ -47,9 +50,9 @@ export class UserDirectory {
       const number = this.#appNumbers.get(app);
       if (number === undefined) return -1;
       this.#lastApp = app;
-      this.#lastUsers = this.#usersByApp[number]!;
+      this.#lastAppNumber = number;
     }
-    return this.#lastUsers.get(uid) ?? -1;
+    return this.#names.find(this.#lastAppNumber, uid);
   }
 
   add(app: AppId, uid: Uid): number {
@@ -66,12 +69,11 @@ export class UserDirectory {
     if (appNumber === undefined) {
       appNumber = this.#apps.push(app) - 1;
       this.#appNumbers.set(app, appNumber);
-      this.#usersByApp.push(new Map());
     }
     this.#app[user] = appNumber;
     this.partition[user] = partitionOf(app, uid, this.#partitions);
-    this.#usersByApp[appNumber]!.set(uid, user);
     this.#uids[user] = uid;
+    this.#names.add(user, appNumber, uid);
   }
 
   /** Replay: makes room for a number whose name is still to come. */
@@ -86,7 +88,7 @@ export class UserDirectory {
   /** Takes back the newest user: its commit was refused. */
   removeNewest(): void {
     const user = this.count - 1;
-    this.#usersByApp[this.#app[user]!]!.delete(this.uid(user));
+    this.#names.remove(this.#app[user]!, this.uid(user));
     this.#uids.pop();
   }
 

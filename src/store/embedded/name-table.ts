@@ -1,0 +1,128 @@
+/**
+ * (app, uid) → user number: open addressing over the numbers alone; the texts stay where they are.
+ *
+ *   hash's top bits ─► shard ─► ▕ number + 1 ▏…     and beside it  ▕ 8 bits of the hash ▏…
+ *
+ * Linear probing; a text is compared only where the 8 bits agree. 7–13 bytes a user, where a Map of strings takes about
+ * 60. Growth moves one shard (a 256th). The hash is keyed, so that nobody can choose names that collide.
+ */
+import type { Uid } from '../../model/ids.ts';
+
+const SHARD_BITS = 8;
+const SHARDS = 2 ** SHARD_BITS;
+const PLACES_MIN = 16;
+const FREE = 0;
+const REMOVED = 0xffffffff;
+
+interface Shard {
+  /** Number + 1, FREE or REMOVED. */
+  numbers: Uint32Array;
+  tags: Uint8Array;
+  /** Places that are not FREE. */
+  used: number;
+}
+
+export interface NamedUsers {
+  appNumber(user: number): number;
+  uid(user: number): Uid;
+}
+
+export class NameTable {
+  readonly #users: NamedUsers;
+  readonly #seed: number;
+  readonly #shards: Shard[] = Array.from({ length: SHARDS }, () => newShard(PLACES_MIN));
+
+  constructor(users: NamedUsers, seed: number) {
+    this.#users = users;
+    this.#seed = seed | 0;
+  }
+
+  /** The user's number, or -1. */
+  find(app: number, uid: Uid): number {
+    const hash = hashOf(this.#seed, app, uid);
+    const { numbers, tags } = this.#shards[hash >>> (32 - SHARD_BITS)]!;
+    const place = this.#placeOf(numbers, tags, hash, app, uid);
+    return place < 0 ? -1 : numbers[place]! - 1;
+  }
+
+  /** The name must not be there yet. */
+  add(user: number, app: number, uid: Uid): void {
+    const hash = hashOf(this.#seed, app, uid);
+    const index = hash >>> (32 - SHARD_BITS);
+    let shard = this.#shards[index]!;
+    if ((shard.used + 1) * 4 > shard.numbers.length * 3) {
+      shard = this.#rebuilt(shard);
+      this.#shards[index] = shard;
+    }
+    insert(shard, hash, user + 1);
+  }
+
+  remove(app: number, uid: Uid): void {
+    const hash = hashOf(this.#seed, app, uid);
+    const { numbers, tags } = this.#shards[hash >>> (32 - SHARD_BITS)]!;
+    const place = this.#placeOf(numbers, tags, hash, app, uid);
+    if (place >= 0) numbers[place] = REMOVED;
+  }
+
+  #placeOf(numbers: Uint32Array, tags: Uint8Array, hash: number, app: number, uid: Uid): number {
+    const mask = numbers.length - 1;
+    const tag = tagOf(hash);
+    for (let place = hash & mask; numbers[place] !== FREE; place = (place + 1) & mask) {
+      if (tags[place] !== tag) continue;
+      const number = numbers[place]!;
+      if (number === REMOVED) continue;
+      if (this.#users.uid(number - 1) === uid && this.#users.appNumber(number - 1) === app) return place;
+    }
+    return -1;
+  }
+
+  #rebuilt(old: Shard): Shard {
+    let live = 0;
+    for (const number of old.numbers) if (number !== FREE && number !== REMOVED) live++;
+    let places = PLACES_MIN;
+    while ((live + 1) * 2 > places) places *= 2;
+    const shard = newShard(places);
+    for (const number of old.numbers) {
+      if (number === FREE || number === REMOVED) continue;
+      const user = number - 1;
+      insert(shard, hashOf(this.#seed, this.#users.appNumber(user), this.#users.uid(user)), number);
+    }
+    return shard;
+  }
+}
+
+function newShard(places: number): Shard {
+  return { numbers: new Uint32Array(places), tags: new Uint8Array(places), used: 0 };
+}
+
+function insert(shard: Shard, hash: number, number: number): void {
+  const { numbers, tags } = shard;
+  const mask = numbers.length - 1;
+  let place = hash & mask;
+  while (numbers[place] !== FREE) place = (place + 1) & mask;
+  numbers[place] = number;
+  tags[place] = tagOf(hash);
+  shard.used++;
+}
+
+/** The bits between those that choose the place and those that choose the shard. */
+function tagOf(hash: number): number {
+  return (hash >>> (32 - SHARD_BITS - 8)) & 0xff;
+}
+
+/** Two UTF-16 units at a time, finished with murmur3's avalanche. */
+function hashOf(seed: number, app: number, uid: string): number {
+  const { length } = uid;
+  let hash = Math.imul(seed ^ app, 0xcc9e2d51) ^ length;
+  for (let i = 0; i < length; i += 2) {
+    const next = i + 1 < length ? uid.charCodeAt(i + 1) : 0;
+    const word = Math.imul(uid.charCodeAt(i) | (next << 16), 0x9e3779b1);
+    hash = Math.imul(hash ^ word ^ (word >>> 15), 0x1b873593);
+    hash = (hash << 13) | (hash >>> 19);
+  }
+  hash ^= hash >>> 16;
+  hash = Math.imul(hash, 0x85ebca6b);
+  hash ^= hash >>> 13;
+  hash = Math.imul(hash, 0xc2b2ae35);
+  return hash ^ (hash >>> 16);
+}
