@@ -32,7 +32,7 @@ export async function startGate(context: RoleContext): Promise<RunningRole> {
       ...config.limits,
       connectionsMax: config.gate.connectionsMax || connectionsByDescriptors(),
     },
-    tellAddress: config.profile === 'internet',
+    tellAddress: config.limits.addressLoginFailuresMax > 0 || config.limits.userLoginFailuresMax > 0,
   });
   gateMetrics(metrics, gate, transport);
   await gate.start().catch((error: unknown) => {

@@ -12,6 +12,8 @@ export function logicMetrics(metrics: Metrics, logic: Logic): void {
     ['trunk_frames_in', 'Frames from gates and apis.', () => counters.trunkFramesIn],
     ['commits', 'Commits of the store.', () => counters.commits],
     ['logins_accepted', 'Logins that succeeded.', () => counters.loginsAccepted],
+    ['login_failures', 'Logins with a credential that is neither genuine nor known.', () => counters.loginFailures],
+    ['abnormal_ends', 'Sessions whose ends count towards limits.userLoginsPerMinuteMax.', () => counters.abnormalEnds],
     ['tickets_reused', 'Tickets presented too often: somebody may have a copy.', () => counters.ticketsReused],
     ['reauthentications', 'Sessions that went on with a new token.', () => counters.reauthentications],
     ['revocations', 'Users whose credentials were revoked.', () => counters.revocations],

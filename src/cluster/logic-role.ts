@@ -30,6 +30,7 @@ export async function startLogic(context: RoleContext): Promise<RunningRole> {
     log,
     verifier,
     limits: { ...config.logic, windowMessages: config.gate.windowMessages, windowBytes: config.gate.windowBytes },
+    loginLimits: config.limits,
     apps: config.apps,
     bootId: randomHex(random, BOOT_ID_BYTES),
     transport: new NodeTransport(),

@@ -7,7 +7,8 @@ export const LIMIT_OPTIONS = {
     min: 1,
     max: 1_000_000,
     zero: 'no limit',
-    description: 'Failed logins of one user within the window before further ones are refused unread.',
+    description:
+      'Failed logins of one user from one address within the window before further ones from there are refused unread. Counted per address, so that a stranger who fails under a user’s name locks out nobody else; not counted where the address is exempt.',
     protects: 'T7: guessing one user’s token.',
   },
   'limits.userLoginFailuresWindowMs': {
@@ -16,7 +17,7 @@ export const LIMIT_OPTIONS = {
     min: 1000,
     max: 86_400_000,
     unit: 'ms',
-    description: 'The window for a user’s failed logins.',
+    description: 'The window for a user’s failed logins from one address.',
   },
   'limits.addressLoginFailuresMax': {
     kind: 'integer',
@@ -25,7 +26,8 @@ export const LIMIT_OPTIONS = {
     min: 1,
     max: 1_000_000,
     zero: 'no limit',
-    description: 'Failed logins from one address within the window before the address is banned.',
+    description:
+      'Failed logins from one address within the window before the address is banned. Unknown tickets do not count: after a restore many clients may hold one.',
     protects: 'T7: guessing tokens from one place.',
   },
   'limits.addressLoginFailuresWindowMs': {

@@ -9,6 +9,10 @@ export class LogicCounters {
   loginsAccepted = 0;
   /** By CloseReason. */
   readonly loginsRefused: Float64Array = new Float64Array(256);
+  /** Credentials that were neither genuine nor known. */
+  loginFailures = 0;
+  /** Sessions whose ends count towards a ban of their users' logins. */
+  abnormalEnds = 0;
   /** Tickets presented too often: somebody may have a copy. */
   ticketsReused = 0;
   reauthentications = 0;

@@ -6,6 +6,7 @@ import type { Address, Transport } from '../net/transport.ts';
 import { NewDeviceStart, SessionPolicy, type Store } from '../store/store.ts';
 import type { TrunkTimes } from '../trunk/trunk-link.ts';
 import type { CredentialVerifier } from './authentication/credential.ts';
+import type { LoginLimitOptions } from './login-limits.ts';
 
 /** The options of `logic.*`, and the gate's window, which bounds what is pushed again. */
 export interface LogicLimits {
@@ -31,6 +32,7 @@ export interface LogicOptions {
   readonly log: Logger;
   readonly verifier: CredentialVerifier;
   readonly limits: LogicLimits;
+  readonly loginLimits: LoginLimitOptions;
   readonly apps: readonly LogicApp[];
   /** Random, new at every start of the process. */
   readonly bootId: string;

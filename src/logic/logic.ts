@@ -35,6 +35,7 @@ import { HoldSet } from './hold-set.ts';
 import { LogicCounters } from './logic-counters.ts';
 import type { LogicOptions } from './logic-options.ts';
 import { Login } from './login.ts';
+import { LoginLimits } from './login-limits.ts';
 import { PushApi } from './push-api.ts';
 import { type Reauthenticate, Reauthentication } from './reauthentication.ts';
 import { Registration } from './registration.ts';
@@ -77,10 +78,11 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
     this.errors = new ErrorReplies(random, counters);
     const { errors } = this;
     const cursors = new Cursors(store, clock, limits.cursorFlushMs, counters);
-    const lifecycle = new SessionLifecycle(sessions, cursors, holds, counters, clock, limits.sessionMaxAgeMs);
+    const logins = new LoginLimits(clock, options.loginLimits);
+    const lifecycle = new SessionLifecycle(sessions, cursors, holds, counters, clock, logins, limits.sessionMaxAgeMs);
     this.#cursors = cursors;
     this.#lifecycle = lifecycle;
-    this.#login = new Login(options, apps, lifecycle, cursors, counters);
+    this.#login = new Login(options, apps, lifecycle, cursors, counters, logins);
     this.#registration = new Registration(store, clock, log, sessions, lifecycle, counters);
     const send = new Send(store, holds, lifecycle, errors, this.#registration.isConfirmed);
     const sync = new Sync(store, clock, log, limits, lifecycle, cursors, errors, counters);
@@ -150,12 +152,12 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
     link: TrunkLink,
     slot: number,
     serial: number,
-    _remoteAddress: string,
+    remoteAddress: string,
     bytes: Buffer,
     start: number,
     end: number,
   ): void {
-    this.#login.handle(link, slot, serial, bytes, start, end);
+    this.#login.handle(link, slot, serial, remoteAddress, bytes, start, end);
   }
 
   onForward(
@@ -198,12 +200,12 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
     link: TrunkLink,
     slot: number,
     serial: number,
-    _reason: number,
+    reason: number,
     epoch: number,
     ackedSeq: number,
   ): void {
     this.#login.closed(link, slot, serial);
-    this.#lifecycle.closed(link, slot, serial, epoch, ackedSeq);
+    this.#lifecycle.closed(link, slot, serial, reason, epoch, ackedSeq);
   }
 
   onRegister(link: TrunkLink, slot: number, serial: number, frame: RegisterFrame): void {

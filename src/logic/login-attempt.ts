@@ -17,14 +17,17 @@ export class LoginAttempt {
   readonly slot: number;
   readonly serial: number;
   readonly connect: ConnectBody;
+  /** Of the client; '' when the gate does not tell it. */
+  readonly remoteAddress: string;
   /** The connection is gone, or its slot has another one: nobody waits for the answer. */
   abandoned = false;
 
-  constructor(link: TrunkLink, slot: number, serial: number, connect: ConnectBody) {
+  constructor(link: TrunkLink, slot: number, serial: number, connect: ConnectBody, remoteAddress: string) {
     this.link = link;
     this.slot = slot;
     this.serial = serial;
     this.connect = connect;
+    this.remoteAddress = remoteAddress;
   }
 
   get sendOnly(): boolean {

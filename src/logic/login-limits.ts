@@ -3,11 +3,14 @@
  * credential is looked at, so that whoever is refused costs no signature check.
  *
  *   CONNECT ──► refusedForMs > 0 ──► CLOSE RATE_LIMITED{retryAfterMs}
- *           └─► credential bad ────► failed ──► CLOSE CREDENTIAL_…, `failureDelayMs` later
+ *           └─► credential bad ────► failed ──► CLOSE CREDENTIAL_INVALID, `failureDelayMs` later
  *           └─► logged in … the session ends ──► ended
  *
- * IPv6 addresses are counted by their /64; exempt blocks (load balancers, large NATs) are not counted. A limit of 0 is
- * none. A user without failures costs nothing.
+ * A user's failures are counted per address: whoever fails under another's name locks out nobody but himself. They do
+ * not count where the address is exempt (load balancers, large NATs) or unknown, because everybody shares it there. A
+ * ticket that nobody knows counts for user and address, not for the address as a whole: after a restore all clients of
+ * an office may hold one. IPv6 addresses are counted by their /64. A limit of 0 is none. A user without failures costs
+ * nothing.
  */
 import type { Clock } from '../clock/clock.ts';
 import { AddressBlock, accountOf } from '../net/address-block.ts';
@@ -81,23 +84,33 @@ export class LoginLimits {
   refusedForMs(app: string, uid: string, address: string): number {
     const nowMs = this.#clock.monotonicMs();
     const user = userKey(app, uid);
+    const returnsMs = this.#returns.refusedForMs(user, nowMs);
+    if (!this.#counts(address)) return returnsMs;
+    const account = accountOf(address);
     return Math.max(
-      this.#userFailures.refusedForMs(user, nowMs),
-      this.#returns.refusedForMs(user, nowMs),
-      this.#counts(address) ? this.#addressFailures.refusedForMs(accountOf(address), nowMs) : 0,
+      returnsMs,
+      this.#userFailures.refusedForMs(`${user}\0${account}`, nowMs),
+      this.#addressFailures.refusedForMs(account, nowMs),
     );
   }
 
-  /** The credential was bad. */
-  failed(app: string, uid: string, address: string): void {
+  /** The credential was neither genuine nor known. */
+  failed(app: string, uid: string, address: string, wasTicket: boolean): void {
+    if (!this.#counts(address)) return;
     const nowMs = this.#clock.monotonicMs();
-    this.#userFailures.count(userKey(app, uid), nowMs);
-    if (this.#counts(address)) this.#addressFailures.count(accountOf(address), nowMs);
+    const account = accountOf(address);
+    this.#userFailures.count(`${userKey(app, uid)}\0${account}`, nowMs);
+    if (!wasTicket) this.#addressFailures.count(account, nowMs);
   }
 
-  /** A session has ended. Not to be called for the sessions of a gate that died: that is not their clients' doing. */
-  ended(app: string, uid: string, reason: number, livedMs: number): void {
-    if (countsAsReturn(reason, livedMs)) this.#returns.count(userKey(app, uid), this.#clock.monotonicMs());
+  /**
+   * A session has ended; true when its user's next login counts as a return. Not to be called for the sessions of a gate
+   * that died: that is not their clients' doing.
+   */
+  ended(app: string, uid: string, reason: number, livedMs: number): boolean {
+    const counts = countsAsReturn(reason, livedMs);
+    if (counts) this.#returns.count(userKey(app, uid), this.#clock.monotonicMs());
+    return counts;
   }
 
   #counts(address: string): boolean {

@@ -1,9 +1,9 @@
 /**
  * Login: who may come in, and who must go for it.
  *
- *   CONNECT ─► fields ─► admission queue ─► credential ─► LoginOperation ─► commit ─► LoginAccepted
- *                                │ too full, too long: BUSY      │             └─► older sessions end
- *                                                                └ revoked, replaced: refused
+ *   CONNECT ─► fields ─► limits ─► admission queue ─► credential ─► LoginOperation ─► commit ─► LoginAccepted
+ *                          │              │ too full, too   │ bad: refused,   │           └─► older sessions end
+ *                          └ RATE_LIMITED  └ long: BUSY     └ a little later  └ revoked, replaced: refused
  *
  * A token is verified here, a ticket by the store, within the commit that decides the login.
  *
@@ -27,9 +27,11 @@ import type { TrunkLink } from '../trunk/trunk-link.ts';
 import { AdmissionQueue } from './admission-queue.ts';
 import { newTicket, ticketKey } from './authentication/ticket.ts';
 import type { Cursors } from './cursors.ts';
+import { DelayLine } from './delay-line.ts';
 import type { LogicCounters } from './logic-counters.ts';
 import { type LogicApp, type LogicOptions, newDeviceStartOf, policyOf } from './logic-options.ts';
 import { isIntent, LoginAttempt, LoginCommit, type LoginTerms, startOf } from './login-attempt.ts';
+import type { LoginLimits } from './login-limits.ts';
 import { PendingLogins } from './pending-logins.ts';
 import { loginRetryMs } from './retry-delay.ts';
 import type { SessionLifecycle } from './session-lifecycle.ts';
@@ -55,6 +57,9 @@ export class Login {
   readonly #lifecycle: SessionLifecycle;
   readonly #cursors: Cursors;
   readonly #counters: LogicCounters;
+  readonly #limits: LoginLimits;
+  /** Refused for a bad credential, and not yet told. */
+  readonly #failed: DelayLine<LoginAttempt>;
   readonly #pending: PendingLogins = new PendingLogins();
   readonly #queue: AdmissionQueue<LoginAttempt>;
 
@@ -64,12 +69,17 @@ export class Login {
     lifecycle: SessionLifecycle,
     cursors: Cursors,
     counters: LogicCounters,
+    limits: LoginLimits,
   ) {
     this.#options = options;
     this.#apps = apps;
     this.#lifecycle = lifecycle;
     this.#cursors = cursors;
     this.#counters = counters;
+    this.#limits = limits;
+    this.#failed = new DelayLine(options.clock, limits.failureDelayMs, (attempt) =>
+      this.#refuse(attempt, CloseReason.CredentialInvalid),
+    );
     this.#queue = new AdmissionQueue({
       clock: options.clock,
       runningMax: options.limits.loginConcurrency,
@@ -80,7 +90,16 @@ export class Login {
     });
   }
 
-  handle(link: TrunkLink, slot: number, serial: number, bytes: Buffer, start: number, end: number): void {
+  /** @param remoteAddress of the client; '' when the gate does not tell it */
+  handle(
+    link: TrunkLink,
+    slot: number,
+    serial: number,
+    remoteAddress: string,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): void {
     const connect = readConnect(bytes, start, end);
     if (connect === undefined || connect.version !== PROTOCOL_VERSION) {
       const known = versionOf(bytes, start, end) === PROTOCOL_VERSION;
@@ -92,9 +111,9 @@ export class Login {
       this.#writeRefused(link, slot, serial, fault);
       return;
     }
-    const attempt = new LoginAttempt(link, slot, serial, connect);
+    const attempt = new LoginAttempt(link, slot, serial, connect, remoteAddress);
     this.#pending.add(attempt);
-    if (!this.#queue.offer(attempt)) this.#refuse(attempt, CloseReason.Busy);
+    if (!this.#isLimited(attempt) && !this.#queue.offer(attempt)) this.#refuse(attempt, CloseReason.Busy);
   }
 
   /** The connection is gone. */
@@ -106,9 +125,10 @@ export class Login {
     this.#pending.abandonLink(link);
   }
 
-  /** Answers BUSY to all that wait. */
+  /** Answers all that wait. */
   stop(): void {
     this.#queue.stop();
+    this.#failed.flush();
   }
 
   committed(operation: Committed<LoginOperation>): void {
@@ -121,27 +141,28 @@ export class Login {
     } else {
       if (status === LoginStatus.TicketReused) this.#ticketReused(operation);
       if (displaced.length > 0) this.#lifecycle.endGenerations(app, uid, displaced, CloseReason.CredentialRevoked);
-      this.#refuse(attempt, REFUSALS[status]);
+      this.#refuseCredential(attempt, REFUSALS[status]);
     }
-    this.#finish(attempt);
+    this.#queue.finished();
   }
 
   refused(operation: LoginOperation, reason: RefusalReason): void {
     const attempt = operation.context as LoginAttempt;
     this.#refuse(attempt, reason === RefusalReason.Busy ? CloseReason.Busy : CloseReason.Unavailable);
-    this.#finish(attempt);
+    this.#queue.finished();
   }
 
   async #verify(attempt: LoginAttempt): Promise<void> {
-    if (!attempt.abandoned) {
+    // Those before it in the queue may have used up what there is to fail.
+    if (!attempt.abandoned && !this.#isLimited(attempt)) {
       const reason = await this.#decide(attempt).catch((error: unknown) => {
         this.#options.log.error({ error }, 'a login failed');
         return CloseReason.InternalError;
       });
       if (reason === undefined) return;
-      if (reason !== CloseReason.Normal) this.#refuse(attempt, reason);
+      if (reason !== CloseReason.Normal) this.#refuseCredential(attempt, reason);
     }
-    this.#finish(attempt);
+    this.#queue.finished();
   }
 
   /** A close reason to refuse with, Normal when the attempt is done, undefined while the store has it. */
@@ -203,6 +224,7 @@ export class Login {
     const session = this.#lifecycle.open(identity, { link, slot, serial }, epoch, cursor, loggedInAtS);
     this.#lifecycle.expireAt(session, sessionExpiresAtS);
     this.#cursors.acknowledge(session, epoch, startSeq);
+    this.#pending.remove(attempt);
     this.#counters.loginsAccepted++;
     writeLoginAccepted(link.writer, slot, serial, {
       ...identity,
@@ -224,21 +246,36 @@ export class Login {
     this.#options.log.warn({ app, uid, deviceId }, 'a ticket was presented too often: all of the device are revoked');
   }
 
-  #refuse(attempt: LoginAttempt, reason: CloseReason): void {
-    this.#pending.remove(attempt);
-    if (!attempt.abandoned) this.#writeRefused(attempt.link, attempt.slot, attempt.serial, reason);
+  /** Refuses the attempt when its user or address must wait. */
+  #isLimited(attempt: LoginAttempt): boolean {
+    const { app, uid } = attempt.connect;
+    const waitMs = Math.ceil(this.#limits.refusedForMs(app, uid, attempt.remoteAddress));
+    if (waitMs > 0) this.#refuse(attempt, CloseReason.RateLimited, waitMs);
+    return waitMs > 0;
   }
 
-  #writeRefused(link: TrunkLink, slot: number, serial: number, reason: CloseReason): void {
+  /** A credential that is no good counts, and its answer is held back, but not its place in the queue. */
+  #refuseCredential(attempt: LoginAttempt, reason: CloseReason): void {
+    if (reason !== CloseReason.CredentialInvalid) {
+      this.#refuse(attempt, reason);
+      return;
+    }
+    const { app, uid, credentialType } = attempt.connect;
+    this.#counters.loginFailures++;
+    this.#limits.failed(app, uid, attempt.remoteAddress, credentialType === CredentialType.Ticket);
+    this.#failed.add(attempt);
+  }
+
+  #refuse(attempt: LoginAttempt, reason: CloseReason, waitMs = 0): void {
+    this.#pending.remove(attempt);
+    if (!attempt.abandoned) this.#writeRefused(attempt.link, attempt.slot, attempt.serial, reason, waitMs);
+  }
+
+  #writeRefused(link: TrunkLink, slot: number, serial: number, reason: CloseReason, waitMs = 0): void {
     this.#counters.loginsRefused[reason]!++;
-    const waits = reason === CloseReason.Busy || reason === CloseReason.Unavailable;
-    writeLoginRefused(link.writer, slot, serial, reason, waits ? loginRetryMs(this.#options.random) : 0, '');
+    const returns = reason === CloseReason.Busy || reason === CloseReason.Unavailable;
+    writeLoginRefused(link.writer, slot, serial, reason, returns ? loginRetryMs(this.#options.random) : waitMs, '');
     link.touch();
-  }
-
-  #finish(attempt: LoginAttempt): void {
-    this.#pending.remove(attempt);
-    this.#queue.finished();
   }
 }
 

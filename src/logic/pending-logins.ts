@@ -16,14 +16,18 @@ export class PendingLogins {
     slots.set(attempt.slot, attempt);
   }
 
+  /** The attempt is answered. */
   remove(attempt: LoginAttempt): void {
     const slots = this.#links.get(attempt.link);
     if (slots?.get(attempt.slot) === attempt) slots.delete(attempt.slot);
   }
 
   abandon(link: TrunkLink, slot: number, serial: number): void {
-    const attempt = this.#links.get(link)?.get(slot);
-    if (attempt?.serial === serial) attempt.abandoned = true;
+    const slots = this.#links.get(link);
+    const attempt = slots?.get(slot);
+    if (attempt?.serial !== serial) return;
+    attempt.abandoned = true;
+    slots?.delete(slot);
   }
 
   abandonLink(link: TrunkLink): void {

@@ -18,6 +18,7 @@ import type { SessionIdentity } from '../trunk/trunk-protocol.ts';
 import type { Cursors } from './cursors.ts';
 import type { HoldSet } from './hold-set.ts';
 import type { LogicCounters } from './logic-counters.ts';
+import type { LoginLimits } from './login-limits.ts';
 import { SessionExpiry } from './session-expiry.ts';
 
 export type LiveSession = Session<TrunkLink>;
@@ -28,6 +29,7 @@ export class SessionLifecycle {
   readonly #holds: HoldSet<LiveSession>;
   readonly #counters: LogicCounters;
   readonly #clock: Clock;
+  readonly #limits: LoginLimits;
   readonly #maxAgeMs: number;
   readonly #expiry: SessionExpiry;
 
@@ -38,6 +40,7 @@ export class SessionLifecycle {
     holds: HoldSet<LiveSession>,
     counters: LogicCounters,
     clock: Clock,
+    limits: LoginLimits,
     maxAgeMs: number,
   ) {
     this.#registry = registry;
@@ -45,6 +48,7 @@ export class SessionLifecycle {
     this.#holds = holds;
     this.#counters = counters;
     this.#clock = clock;
+    this.#limits = limits;
     this.#maxAgeMs = maxAgeMs;
     this.#expiry = new SessionExpiry(clock, (session) => this.end(session, CloseReason.CredentialExpired));
   }
@@ -97,11 +101,13 @@ export class SessionLifecycle {
   }
 
   /** The gate reports the end of a connection, with the last that its device acknowledged. */
-  closed(link: TrunkLink, slot: number, serial: number, epoch: number, ackedSeq: number): void {
+  closed(link: TrunkLink, slot: number, serial: number, reason: number, epoch: number, ackedSeq: number): void {
     const session = this.#registry.at(link, slot);
     if (session === undefined || session.serial !== serial) return;
     this.#cursors.acknowledge(session, epoch, ackedSeq);
     this.drop(session);
+    const livedMs = this.#clock.wallMs() - session.loggedInAtS * 1000;
+    if (this.#limits.ended(session.app, session.uid, reason, livedMs)) this.#counters.abnormalEnds++;
   }
 
   linkDown(link: TrunkLink): void {

@@ -2,6 +2,7 @@
 import type { Clock } from '../../src/clock/clock.ts';
 import type { Address, Transport } from '../../src/net/transport.ts';
 import {
+  CloseReason,
   Command,
   type ConnectBody,
   MessagePackWriter,
@@ -108,9 +109,9 @@ export class FakeGate implements TrunkDialerOwner, GateFrameHandler {
     return this.events.filter((event) => event.slot === slot);
   }
 
-  login(slot: number, serial: number, connect: Partial<ConnectBody>): void {
+  login(slot: number, serial: number, connect: Partial<ConnectBody>, remoteAddress = '127.0.0.1'): void {
     const body = this.#body((writer) => writeConnectBody(writer, { ...CONNECT, ...connect }));
-    writeLogin(this.link.writer, slot, serial, '127.0.0.1', body, 0, body.length);
+    writeLogin(this.link.writer, slot, serial, remoteAddress, body, 0, body.length);
     this.link.touch();
   }
 
@@ -138,8 +139,8 @@ export class FakeGate implements TrunkDialerOwner, GateFrameHandler {
     this.link.touch();
   }
 
-  closed(slot: number, serial: number, epoch = 0, ackedSeq = 0): void {
-    writeClosed(this.link.writer, slot, serial, 1, epoch, ackedSeq);
+  closed(slot: number, serial: number, epoch = 0, ackedSeq = 0, reason: CloseReason = CloseReason.Normal): void {
+    writeClosed(this.link.writer, slot, serial, reason, epoch, ackedSeq);
     this.link.touch();
   }
 

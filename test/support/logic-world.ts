@@ -1,5 +1,6 @@
 /** A logic with a store in memory, on a clock that a test moves, and gates that dial it inside the process. */
 import { type AppConfig, developmentApp } from '../../src/config/apps.ts';
+import { loadConfig } from '../../src/config/load-config.ts';
 import type {
   CredentialRequest,
   CredentialVerifier,
@@ -7,6 +8,7 @@ import type {
 } from '../../src/logic/authentication/credential.ts';
 import { Logic } from '../../src/logic/logic.ts';
 import type { LogicLimits } from '../../src/logic/logic-options.ts';
+import type { LoginLimitOptions } from '../../src/logic/login-limits.ts';
 import { Durability } from '../../src/model/durability.ts';
 import type { AppId, Seq, Uid } from '../../src/model/ids.ts';
 import { CloseReason } from '../../src/protocol/index.ts';
@@ -40,6 +42,9 @@ export const LIMITS: LogicLimits = {
   windowMessages: 64,
   windowBytes: 262_144,
 };
+
+/** The defaults of the trusted profile: nobody is refused. */
+const CONFIG = loadConfig({ env: {}, directory: '/nowhere' });
 
 /** A store in front of the store: refuses when told to, and keeps what was submitted. */
 export class WatchedStore implements Store {
@@ -100,6 +105,7 @@ class NaiveVerifier implements CredentialVerifier {
 
 export interface LogicWorldOptions {
   readonly limits?: Partial<LogicLimits>;
+  readonly loginLimits?: Partial<LoginLimitOptions>;
   readonly app?: Partial<AppConfig>;
   readonly commitDelayMs?: number;
   readonly data?: MemoryStoreData;
@@ -139,6 +145,7 @@ export async function logicWorld(options: LogicWorldOptions = {}): Promise<Logic
     log,
     verifier: options.verifier ?? new NaiveVerifier(clock),
     limits: { ...LIMITS, ...options.limits },
+    loginLimits: { ...CONFIG.limits, ...options.loginLimits },
     apps: [{ ...developmentApp({ retentionAgeMs: 0, retentionCount: 0 }), ...options.app }],
     bootId: 'logic',
     transport,

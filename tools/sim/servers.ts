@@ -146,6 +146,7 @@ export class LogicServer extends Server {
       log: noteLogger(process),
       verifier: { verify: async () => ({ issuedAtMs: process.clock.wallMs() }) },
       limits: { ...CONFIG.logic, ...windowOf(plan), syncPageMessages: plan.syncPageMessages },
+      loginLimits: CONFIG.limits,
       apps: [{ id: APP, sessionPolicy: plan.policy, newDeviceStart: plan.newDeviceStart }],
       bootId: String(process.number),
       transport: network.transportOf(process),
