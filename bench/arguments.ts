@@ -1,6 +1,7 @@
 /** The command line of the bench. */
 import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
+import { PAYLOAD_BYTES_MIN } from './load/pair-wire.ts';
 import { PEER_NAMES, type PeerName } from './peers/peer.ts';
 import type { BenchSettings } from './scenario.ts';
 
@@ -36,7 +37,7 @@ export function parseArguments(args: readonly string[], scenarios: Readonly<Reco
     .option('--repeats <n>', 'runs of which the median counts', count, 1)
     .option('--pairs <n>', 'pairs of clients', count, 200)
     .option('--in-flight <n>', 'messages under way in each pair', count, 8)
-    .option('--payload <bytes>', 'bytes of each message', count, 100)
+    .option('--payload <bytes>', 'bytes of each message', payload, 100)
     .option('--set <key=value>', 'a configuration key of the system, repeatable', setting, {})
     .option('--node-flag <flag>', 'a flag for the node processes of the system, repeatable', collect, [])
     .option('--profiles <folder>', 'take CPU profiles of the processes of the system')
@@ -80,6 +81,12 @@ function count(text: string): number {
   const value = Number(text.replaceAll('_', ''));
   if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('a whole number is needed');
   return value;
+}
+
+function payload(text: string): number {
+  const bytes = count(text);
+  if (bytes < PAYLOAD_BYTES_MIN) throw new InvalidArgumentError(`at least ${PAYLOAD_BYTES_MIN} are needed`);
+  return bytes;
 }
 
 function positive(text: string): number {

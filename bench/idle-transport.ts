@@ -57,7 +57,7 @@ async function measure(): Promise<Memory> {
 }
 
 async function serve(variant: Variant): Promise<void> {
-  process.on('message', async () => process.send?.(await measure()));
+  process.on('message', () => void measure().then((memory) => process.send?.(memory)));
   process.send?.(await startServer(variant));
 }
 

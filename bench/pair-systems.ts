@@ -14,7 +14,7 @@ const RUN_ID_BYTES = 4;
 interface Started {
   readonly description: string;
   readonly target: Pick<PairRunOptions, 'protocol' | 'host' | 'port' | 'processes'>;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** One run for each rate (0: the maximum), all on one start of the system. */

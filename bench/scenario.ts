@@ -31,7 +31,7 @@ export interface ScenarioContext {
   readonly clock: Clock;
   readonly random: Random;
   /** A line of progress. */
-  say(line: string): void;
+  readonly say: (line: string) => void;
 }
 
 export type Scenario = (context: ScenarioContext) => Promise<ScenarioOutcome>;

@@ -87,17 +87,16 @@ const HEARTBEAT_S = 60;
 /** Where one gate worker stays responsive, whatever the descriptor limit allows. */
 const CONNECTIONS_PER_WORKER = 100_000;
 
-export function sizeOf(
-  workload: Workload,
-  costs: Costs = MEASURED_COSTS,
-  machine: MachineShape = MACHINE_DEFAULT,
-): Size {
-  const { users, onlineShare, devicesPerUser, messagesPerUserPerDay, peakFactor } = workload;
-  const steps: SizeStep[] = [];
-  const step = (what: string, arithmetic: string, value: number, unit: string): number => {
-    steps.push({ what, arithmetic, value, unit });
-    return value;
-  };
+type AddStep = (what: string, arithmetic: string, value: number, unit: string) => number;
+
+interface Demand {
+  readonly connections: number;
+  readonly perSecond: number;
+  readonly logins: number;
+}
+
+function demandOf(workload: Workload, step: AddStep): Demand {
+  const { users, onlineShare, devicesPerUser, messagesPerUserPerDay, peakFactor, reconnectsPerHour } = workload;
   const connections = step(
     'connections at the busiest time',
     `${users} users × ${onlineShare} online × ${devicesPerUser} devices`,
@@ -112,10 +111,25 @@ export function sizeOf(
   );
   const logins = step(
     'logins per second',
-    `${Math.round(connections)} × ${workload.reconnectsPerHour} ÷ ${HOUR_S} s × peak ${peakFactor}`,
-    ((connections * workload.reconnectsPerHour) / HOUR_S) * peakFactor,
+    `${Math.round(connections)} × ${reconnectsPerHour} ÷ ${HOUR_S} s × peak ${peakFactor}`,
+    ((connections * reconnectsPerHour) / HOUR_S) * peakFactor,
     '/s',
   );
+  return { connections, perSecond, logins };
+}
+
+export function sizeOf(
+  workload: Workload,
+  costs: Costs = MEASURED_COSTS,
+  machine: MachineShape = MACHINE_DEFAULT,
+): Size {
+  const { users, messagesPerUserPerDay } = workload;
+  const steps: SizeStep[] = [];
+  const step: AddStep = (what, arithmetic, value, unit) => {
+    steps.push({ what, arithmetic, value, unit });
+    return value;
+  };
+  const { connections, perSecond, logins } = demandOf(workload, step);
   const cores = step(
     'cores in use',
     `(${costs.cpuMicrosPerDelivery} µs × deliveries + ${costs.cpuMicrosPerLogin} µs × logins + ` +

@@ -9,7 +9,7 @@ const PROFILE_LINES = 30;
 
 export interface StartedSluice {
   readonly sluice: SluiceSystem;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 export async function startSluice(

@@ -2,6 +2,8 @@
 import type { Stream } from '../../src/net/transport.ts';
 import type { PartialFrame } from '../../src/protocol/index.ts';
 
+const DEVICE_ID = 'd1';
+
 export const ConnectionPhase = { Dialing: 0, LoggingIn: 1, Live: 2, Closed: 3 } as const;
 export type ConnectionPhase = (typeof ConnectionPhase)[keyof typeof ConnectionPhase];
 
@@ -44,4 +46,8 @@ export class SluiceConnection {
     this.lastRequest = this.lastRequest === 0xffffffff ? 1 : this.lastRequest + 1;
     return this.lastRequest;
   }
+}
+
+export function newConnection(uid: string, index: number): SluiceConnection {
+  return new SluiceConnection(uid, index, DEVICE_ID);
 }

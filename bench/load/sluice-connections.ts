@@ -5,7 +5,7 @@
  *
  * Acknowledgements are gathered as the protocol allows: half a window of messages or `ACK_DELAY_MS`, whichever is first.
  */
-import type { Clock, TimerHandle } from '../../src/clock/clock.ts';
+import type { Clock } from '../../src/clock/clock.ts';
 import { NodeTransport } from '../../src/net/node-transport.ts';
 import { Outbox } from '../../src/net/outbox.ts';
 import type { DialHandler, Stream } from '../../src/net/transport.ts';
@@ -33,33 +33,13 @@ import {
   writePing,
   writeSync,
 } from '../../src/protocol/index.ts';
-import type { TokenMaker } from './login-token.ts';
-import { ConnectionPhase, SluiceConnection } from './sluice-connection.ts';
+import { ConnectionPhase, type SluiceConnection } from './sluice-connection.ts';
+import type { SluiceHandler, SluiceTarget } from './sluice-handler.ts';
 
 const ACK_AFTER = 32;
 const ACK_DELAY_MS = 25;
 const INTEGER_MAX = Number.MAX_SAFE_INTEGER;
 const bodyBytesMax = (): number => SERVER_BODY_BYTES_MAX;
-
-export interface SluiceTarget {
-  readonly app: string;
-  readonly host: string;
-  readonly port: number;
-  readonly tokens: TokenMaker;
-  /** Where a connection dials from, by its index; the system chooses when left out. */
-  readonly localAddress?: (index: number) => string;
-}
-
-export interface SluiceHandler {
-  /** One message of the timeline, in order and once. `bytes[start, end)` is its payload. */
-  onMessage(connection: SluiceConnection, bytes: Buffer, start: number, end: number): void;
-  onSendack(connection: SluiceConnection, requestId: number): void;
-  onError(connection: SluiceConnection, requestId: number, code: number, retryAfterMs: number): void;
-  /** A command that this client does not know. */
-  onUnknown(connection: SluiceConnection, bytes: Buffer, start: number, end: number): void;
-  /** A connection that was logged in is gone, not by our own `end`. */
-  onLost(connection: SluiceConnection, reason: string): void;
-}
 
 export class SluiceConnections implements DialHandler, FrameSink<SluiceConnection> {
   readonly outbox: Outbox;
@@ -72,7 +52,7 @@ export class SluiceConnections implements DialHandler, FrameSink<SluiceConnectio
   readonly #reader = new MessagePackReader();
   readonly #writer = new MessagePackWriter();
   #owingAcks: SluiceConnection[] = [];
-  #ackTimer: TimerHandle;
+  #ackTimerSet = false;
 
   constructor(clock: Clock, target: SluiceTarget, handler: SluiceHandler) {
     this.#clock = clock;
@@ -281,8 +261,10 @@ export class SluiceConnections implements DialHandler, FrameSink<SluiceConnectio
     if (connection.ackQueued) return;
     connection.ackQueued = true;
     this.#owingAcks.push(connection);
-    this.#ackTimer ??= this.#clock.setTimer(() => {
-      this.#ackTimer = undefined;
+    if (this.#ackTimerSet) return;
+    this.#ackTimerSet = true;
+    this.#clock.setTimer(() => {
+      this.#ackTimerSet = false;
       for (const owing of this.#owingAcks.splice(0)) {
         owing.ackQueued = false;
         this.#ack(owing);
@@ -313,8 +295,4 @@ export class SluiceConnections implements DialHandler, FrameSink<SluiceConnectio
     if (login !== undefined) login.reject(new Error(reason));
     else this.#handler.onLost(connection, reason);
   }
-}
-
-export function newConnection(uid: string, index: number): SluiceConnection {
-  return new SluiceConnection(uid, index, 'd1');
 }

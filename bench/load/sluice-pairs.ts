@@ -14,8 +14,9 @@ import {
   type PairWireOptions,
   writePayload,
 } from './pair-wire.ts';
-import type { SluiceConnection } from './sluice-connection.ts';
-import { newConnection, SluiceConnections, type SluiceHandler, type SluiceTarget } from './sluice-connections.ts';
+import { newConnection, type SluiceConnection } from './sluice-connection.ts';
+import { SluiceConnections } from './sluice-connections.ts';
+import type { SluiceHandler, SluiceTarget } from './sluice-handler.ts';
 
 /** As long as the 16 random bytes in hexadecimal that the specification proposes. */
 const CLIENT_MSG_ID_LENGTH = 32;

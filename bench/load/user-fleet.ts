@@ -9,8 +9,9 @@ import type { Random } from '../../src/clock/random.ts';
 import { MessagePackReader } from '../../src/protocol/index.ts';
 import type { LatencyHistogram } from './latency-histogram.ts';
 import { inBatches } from './pair-wire.ts';
-import { ConnectionPhase, type SluiceConnection } from './sluice-connection.ts';
-import { newConnection, SluiceConnections, type SluiceHandler, type SluiceTarget } from './sluice-connections.ts';
+import { ConnectionPhase, newConnection, type SluiceConnection } from './sluice-connection.ts';
+import { SluiceConnections } from './sluice-connections.ts';
+import type { SluiceHandler, SluiceTarget } from './sluice-handler.ts';
 
 /** Every heartbeat comes earlier than the announced time by this factor, spread over all users. */
 const HEARTBEAT_FACTOR = 0.9;

@@ -1,7 +1,8 @@
 /** A self-contained page of one or several results: tables, plots as inline SVG, light and dark. */
 import type { BenchResult, Finding } from '../result.ts';
 import { formatNumber, formatTarget } from '../summary.ts';
-import { type Figure, figuresOf } from './plots.ts';
+import type { Figure } from './draw.ts';
+import { figuresOf } from './plots.ts';
 
 const STYLE = `
 :root { color-scheme: light dark; --bg: #fbfaf7; --card: #fff; --fg: #1d2330; --soft: #667085; --line: #e4e2dc;

@@ -107,9 +107,7 @@ async function churn(
 
 /** Anonymous memory after collection, of the processes whose name starts so. */
 function collected(samples: readonly MemorySample[], prefix: string): number {
-  return samples
-    .filter(({ name }) => name.startsWith(prefix))
-    .reduce((sum, sample) => sum + (sample.collected?.anonymousBytes ?? sample.anonymousBytes), 0);
+  return total(samples, prefix, (sample) => sample.collected?.anonymousBytes ?? sample.anonymousBytes);
 }
 
 interface Held {
@@ -119,60 +117,68 @@ interface Held {
   readonly generatorBytes: number;
 }
 
-function outcome(context: ScenarioContext, steps: readonly Step[], total: number, held: Held): ScenarioOutcome {
+type SlopeName =
+  | 'gate'
+  | 'system'
+  | 'bare'
+  | 'gateUncollected'
+  | 'systemUncollected'
+  | 'gateHeap'
+  | 'logicHeap'
+  | 'bareHeap'
+  | 'gateResident'
+  | 'kernel';
+
+/** Slopes over the number of connections, in bytes for each. */
+function slopesOf(steps: readonly Step[]): Record<SlopeName, number> {
+  const over = (of: (step: Step) => number): number =>
+    slope(steps.map((step) => [step.connections, of(step)] as const));
+  const overBare = (of: (samples: readonly MemorySample[]) => number): number =>
+    slope(steps.map((step) => [step.bareConnections, of(step.bare)] as const));
+  return {
+    gate: over(({ system }) => collected(system, 'gate')),
+    system: over(({ system }) => collected(system, '')),
+    bare: overBare((samples) => collected(samples, '')),
+    gateUncollected: over(({ system }) => total(system, 'gate', ({ anonymousBytes }) => anonymousBytes)),
+    systemUncollected: over(({ system }) => total(system, '', ({ anonymousBytes }) => anonymousBytes)),
+    gateHeap: over(({ system }) => total(system, 'gate', heapUsed)),
+    logicHeap: over(({ system }) => total(system, 'logic', heapUsed)),
+    bareHeap: overBare((samples) => total(samples, '', heapUsed)),
+    gateResident: over(({ system }) => total(system, 'gate', ({ rssBytes }) => rssBytes)),
+    kernel: over(({ kernelBytes }) => kernelBytes),
+  };
+}
+
+function total(samples: readonly MemorySample[], prefix: string, of: (sample: MemorySample) => number): number {
+  return samples.filter(({ name }) => name.startsWith(prefix)).reduce((sum, sample) => sum + of(sample), 0);
+}
+
+function heapUsed({ collected: after }: MemorySample): number {
+  return after?.heapUsedBytes ?? 0;
+}
+
+function outcome(context: ScenarioContext, steps: readonly Step[], users: number, held: Held): ScenarioOutcome {
   const { budgets } = context;
-  const points = (of: (step: Step) => number, x = (step: Step): number => step.connections): number =>
-    slope(steps.map((step) => [x(step), of(step)] as const));
-  const gate = points((step) => collected(step.system, 'gate'));
-  const system = points((step) => collected(step.system, ''));
-  const bareX = ({ bareConnections }: Step): number => bareConnections;
-  const bare = points((step) => collected(step.bare, ''), bareX);
-  const raw = (prefix: string): number =>
-    points((step) =>
-      step.system.filter(({ name }) => name.startsWith(prefix)).reduce((sum, each) => sum + each.anonymousBytes, 0),
-    );
-  const heapUsed = (samples: readonly MemorySample[], prefix: string): number =>
-    samples
-      .filter(({ name }) => name.startsWith(prefix))
-      .reduce((sum, each) => sum + (each.collected?.heapUsedBytes ?? 0), 0);
-  const rss = points((step) =>
-    step.system.filter(({ name }) => name.startsWith('gate')).reduce((sum, each) => sum + each.rssBytes, 0),
-  );
+  const slopes = slopesOf(steps);
+  const { gate, system, bare } = slopes;
   const logins = Math.max(...steps.map(({ loginsPerSecond }) => loginsPerSecond));
   const failed = steps.reduce((sum, step) => sum + step.failed, 0);
-  const last = steps.at(-1) as Step;
-  const churnBytes = (collected(held.churned, 'gate') - collected(last.system, 'gate')) / total;
+  const churnBytes = (collected(held.churned, 'gate') - collected((steps.at(-1) as Step).system, 'gate')) / users;
   const findings: Finding[] = [
-    atLeast('connections held at the end', held.live, total, ''),
+    atLeast('connections held at the end', held.live, users, ''),
     atMost('logins failed', failed, 0, ''),
     atMost('connections lost', held.lost, 0, ''),
     reported('bare net, memory per connection', bare, 'B'),
     atMost('gate above bare, memory per connection', gate - bare, budgets.gateBytesOverBare, 'B'),
     atMost('all processes above bare, memory per connection', system - bare, budgets.systemBytesOverBare, 'B'),
-    reported('gate, without a forced collection', raw('gate'), 'B'),
-    reported('all processes, without a forced collection', raw(''), 'B'),
-    reported(
-      'bare net, JavaScript heap per connection',
-      points(({ bare: held }) => heapUsed(held, ''), bareX),
-      'B',
-    ),
-    reported(
-      'gate, JavaScript heap per connection',
-      points((step) => heapUsed(step.system, 'gate')),
-      'B',
-    ),
-    reported(
-      'logic, JavaScript heap per connection',
-      points((step) => heapUsed(step.system, 'logic')),
-      'B',
-    ),
-    reported('gate, resident memory per connection', rss, 'B'),
+    reported('gate, without a forced collection', slopes.gateUncollected, 'B'),
+    reported('all processes, without a forced collection', slopes.systemUncollected, 'B'),
+    reported('bare net, JavaScript heap per connection', slopes.bareHeap, 'B'),
+    reported('gate, JavaScript heap per connection', slopes.gateHeap, 'B'),
+    reported('logic, JavaScript heap per connection', slopes.logicHeap, 'B'),
+    reported('gate, resident memory per connection', slopes.gateResident, 'B'),
     reported('gate, change by churn, per connection', churnBytes, 'B'),
-    reported(
-      'kernel slabs per connection, all ends on this machine',
-      points(({ kernelBytes }) => kernelBytes),
-      'B',
-    ),
+    reported('kernel slabs per connection, all ends on this machine', slopes.kernel, 'B'),
     reported('generators, memory in all', held.generatorBytes / 1e6, 'MB'),
     reported('logins per second during the ramp', logins, '/s'),
   ];

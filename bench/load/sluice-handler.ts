@@ -1,0 +1,23 @@
+/** Where many clients connect to, and what they tell their owner. */
+import type { TokenMaker } from './login-token.ts';
+import type { SluiceConnection } from './sluice-connection.ts';
+
+export interface SluiceTarget {
+  readonly app: string;
+  readonly host: string;
+  readonly port: number;
+  readonly tokens: TokenMaker;
+  /** Where a connection dials from, by its index; the system chooses when left out. */
+  readonly localAddress?: (index: number) => string;
+}
+
+export interface SluiceHandler {
+  /** One message of the timeline, in order and once. `bytes[start, end)` is its payload. */
+  onMessage(connection: SluiceConnection, bytes: Buffer, start: number, end: number): void;
+  onSendack(connection: SluiceConnection, requestId: number): void;
+  onError(connection: SluiceConnection, requestId: number, code: number, retryAfterMs: number): void;
+  /** A command that this client does not know. */
+  onUnknown(connection: SluiceConnection, bytes: Buffer, start: number, end: number): void;
+  /** A connection that was logged in is gone, not by our own `end`. */
+  onLost(connection: SluiceConnection, reason: string): void;
+}
