@@ -12,15 +12,14 @@ const MANY = 600;
 async function slow(options = {}): Promise<{ disk: FaultDisk; driver: StoreDriver; letGo: () => Promise<void> }> {
   const disk = new FaultDisk();
   const driver = await embeddedDriver(disk, options).open();
-  let release: (() => void) | undefined;
+  const releases: (() => void)[] = [];
   disk.plan.beforeSync = () =>
     new Promise((resolve) => {
-      release = resolve;
+      releases.push(resolve);
     });
   const letGo = async () => {
     await driver.clock.advanceAsync(2);
-    release?.();
-    release = undefined;
+    for (const release of releases.splice(0)) release();
     await driver.clock.advanceAsync(2);
   };
   return { disk, driver, letGo };

@@ -71,17 +71,21 @@ export class LogWriter {
     const { active } = this.#segments;
     await this.sync();
     const base = this.#position;
-    let file: DiskFile | undefined;
+    const created = this.#segments.createFile(this.#meta.current, base, this.#commit, this.#previousCrc);
+    // Looked at below; until then its failure is nobody's.
+    created.catch(() => undefined);
+    let file: DiskFile;
     try {
-      file = await this.#segments.createFile(this.#meta.current, base, this.#commit, this.#previousCrc);
       await this.#meta.change((meta) => {
         meta.sealed.push({ base: active.base, end: active.end });
         meta.activeBase = base;
         meta.durableMark = base;
-      });
+      }, created);
+      file = await created;
     } catch (error) {
+      const left = await created.catch(() => undefined);
       if (!isNoSpace(error)) throw error;
-      await file?.close();
+      await left?.close();
       await this.#disk.remove(segmentPath(base)).catch(ignoreMissing);
       return false;
     }

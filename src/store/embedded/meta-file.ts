@@ -71,7 +71,8 @@ export async function loadMeta(disk: Disk): Promise<StoreMeta | undefined> {
   return meta;
 }
 
-export async function saveMeta(disk: Disk, meta: StoreMeta): Promise<void> {
+/** `before`: what has to be durable before the new file counts; it is waited for late, so that both take one sync's time. */
+export async function saveMeta(disk: Disk, meta: StoreMeta, before?: Promise<unknown>): Promise<void> {
   const body = Buffer.from(JSON.stringify(meta), 'utf8');
   const head = Buffer.from(`${hex(crc32(body))}\n`, 'latin1');
   if ((await disk.list('.')).includes(META_FILE_NEW)) await disk.remove(META_FILE_NEW);
@@ -82,6 +83,7 @@ export async function saveMeta(disk: Disk, meta: StoreMeta): Promise<void> {
   } finally {
     await file.close();
   }
+  await before;
   await disk.rename(META_FILE_NEW, META_FILE);
   await disk.syncDirectory('.');
 }

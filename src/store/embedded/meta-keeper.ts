@@ -23,27 +23,34 @@ export class MetaKeeper {
     return this.#current;
   }
 
-  /** Resolves when the change is durable; when it fails, `current` stays as it was. */
-  change(edit: (meta: StoreMeta) => void): Promise<void> {
-    const done = this.#changeAfter(this.#last, edit);
+  /**
+   * Resolves when the change is durable; when it fails, `current` stays as it was. `before` has to be done before the
+   * change counts.
+   */
+  change(edit: (meta: StoreMeta) => void, before?: Promise<unknown>): Promise<void> {
+    const done = this.#changeAfter(this.#last, edit, before);
     this.#last = done.catch(() => undefined);
     return done;
   }
 
-  async #changeAfter(last: Promise<void>, edit: (meta: StoreMeta) => void): Promise<void> {
+  async #changeAfter(
+    last: Promise<void>,
+    edit: (meta: StoreMeta) => void,
+    before: Promise<unknown> | undefined,
+  ): Promise<void> {
     await last;
     const next = structuredClone(this.#current);
     edit(next);
-    await this.#save(next);
+    await this.#save(next, before);
     this.#current = next;
   }
 
-  async #save(meta: StoreMeta): Promise<void> {
+  async #save(meta: StoreMeta, before: Promise<unknown> | undefined): Promise<void> {
     try {
-      await saveMeta(this.#disk, meta);
+      await saveMeta(this.#disk, meta, before);
     } catch (error) {
       if (!isNoSpace(error) || !(await this.#reserve.release())) throw error;
-      await saveMeta(this.#disk, meta);
+      await saveMeta(this.#disk, meta, before);
     }
   }
 }
