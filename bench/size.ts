@@ -29,7 +29,7 @@ export interface Costs {
   /** The kernel's share of the server's end of one. */
   readonly kernelBytesPerConnection: number;
   readonly gateProcessBytes: number;
-  /** Of the log, beside the payload, for both copies of a message. */
+  /** Of the log, beside the payload, which both timelines share. What the store keeps in memory is not in it. */
   readonly storeBytesPerMessage: number;
 }
 
@@ -56,6 +56,7 @@ export interface Size {
   readonly storeBytes: number;
 }
 
+/** Assumptions, not measurements. */
 export const WORKLOAD_DEFAULT: Workload = {
   users: 100_000,
   messagesPerUserPerDay: 50,
@@ -67,16 +68,19 @@ export const WORKLOAD_DEFAULT: Workload = {
   reconnectsPerHour: 0.5,
 };
 
-/** On 2 cores of an Intel Xeon, Node 24, Linux 6.18; measure your own with `npm run bench`. */
+/**
+ * On 2 cores of an Intel Xeon, Node 24, Linux 6.18, one gate, other work on the machine; measure your own with
+ * `npm run bench`. The kernel's share is taken from a million connections to bare `net` servers.
+ */
 export const MEASURED_COSTS: Costs = {
-  // At the 10,000 deliveries a second of a lightly loaded machine, where little is coalesced: the dearest case.
+  // At 10,000 deliveries a second, where little is coalesced: the dearest case. At the maximum it is 7.
   cpuMicrosPerDelivery: 50,
   cpuMicrosPerLogin: 110,
-  cpuMicrosPerHeartbeat: 20,
-  processBytesPerConnection: 2600,
+  cpuMicrosPerHeartbeat: 13,
+  processBytesPerConnection: 2500,
   kernelBytesPerConnection: 3300,
   gateProcessBytes: 60e6,
-  storeBytesPerMessage: 150,
+  storeBytesPerMessage: 105,
 };
 
 export const MACHINE_DEFAULT: MachineShape = { cores: 8, memoryBytes: 32e9, openFilesMax: 1_048_576, loadMax: 0.5 };
@@ -84,7 +88,7 @@ export const MACHINE_DEFAULT: MachineShape = { cores: 8, memoryBytes: 32e9, open
 const DAY_S = 86_400;
 const HOUR_S = 3600;
 const HEARTBEAT_S = 60;
-/** Where one gate worker stays responsive, whatever the descriptor limit allows. */
+/** An assumption: how many one gate worker should hold, whatever the descriptor limit allows. */
 const CONNECTIONS_PER_WORKER = 100_000;
 
 type AddStep = (what: string, arithmetic: string, value: number, unit: string) => number;
@@ -152,8 +156,8 @@ export function sizeOf(
   const stored = users * messagesPerUserPerDay * workload.retentionDays;
   const store = step(
     'store',
-    `${users} × ${messagesPerUserPerDay} × ${workload.retentionDays} days × (2 × ${workload.payloadBytes} B + ${costs.storeBytesPerMessage} B)`,
-    stored * (2 * workload.payloadBytes + costs.storeBytesPerMessage),
+    `${users} × ${messagesPerUserPerDay} × ${workload.retentionDays} days × (${workload.payloadBytes} B + ${costs.storeBytesPerMessage} B)`,
+    stored * (workload.payloadBytes + costs.storeBytesPerMessage),
     'B',
   );
   const machines = step(

@@ -18,7 +18,14 @@ export interface Figure {
 }
 
 export function draw(options: Plot.PlotOptions): string {
-  const element = Plot.plot({ width: WIDTH, marginBottom: 46, style: FONT, document: DOCUMENT, ...options });
+  const element = Plot.plot({
+    width: WIDTH,
+    marginBottom: 46,
+    marginLeft: 56,
+    style: FONT,
+    document: DOCUMENT,
+    ...options,
+  });
   const svg = element.outerHTML;
   return svg.includes('xmlns=') ? svg : svg.replace('<svg', '<svg xmlns="http://www.w3.org/2000/svg"');
 }

@@ -178,7 +178,7 @@ function outcome(context: ScenarioContext, steps: readonly Step[], users: number
     reported('logic, JavaScript heap per connection', slopes.logicHeap, 'B'),
     reported('gate, resident memory per connection', slopes.gateResident, 'B'),
     reported('gate, change by churn, per connection', churnBytes, 'B'),
-    reported('kernel slabs per connection, all ends on this machine', slopes.kernel, 'B'),
+    reported('kernel slabs per connection: both ends of ours and of a bare one', slopes.kernel, 'B'),
     reported('generators, memory in all', held.generatorBytes / 1e6, 'MB'),
     reported('logins per second during the ramp', logins, '/s'),
   ];
