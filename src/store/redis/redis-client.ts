@@ -37,6 +37,11 @@ export interface ConnectionOptions extends RedisLogin {
   readonly replicaTimeoutMs: number;
 }
 
+interface Confirmation {
+  resolve(replicas: number): void;
+  reject(error: RedisCallError): void;
+}
+
 export type RedisAddress = { readonly host: string; readonly port: number } | { readonly path: string };
 
 export function addressText(address: RedisAddress): string {
@@ -55,7 +60,7 @@ export class RedisConnection implements RedisServer {
   readonly #redis: Redis;
   readonly #options: ConnectionOptions;
   readonly #changed: (connection: RedisConnection) => void;
-  #confirmations: ((replicas: number) => void)[] = [];
+  #confirmations: Confirmation[] = [];
 
   /** `changed` is called when the connection becomes usable, and when it stops being so. */
   constructor(address: RedisAddress, options: ConnectionOptions, changed: (connection: RedisConnection) => void) {
@@ -94,10 +99,13 @@ export class RedisConnection implements RedisServer {
     this.#redis.disconnect();
   }
 
-  /** WAIT counts for everything that this connection wrote before it: one serves all the calls of a tick. */
+  /**
+   * WAIT counts for everything that this connection wrote before it: one serves all the calls of a tick. When it breaks
+   * off, the write is as unknown as the count: it may be on no server that survives.
+   */
   #confirmed(): Promise<number> {
-    return new Promise((resolve) => {
-      this.#confirmations.push(resolve);
+    return new Promise((resolve, reject) => {
+      this.#confirmations.push({ resolve, reject });
       if (this.#confirmations.length === 1) this.#options.clock.defer(() => this.#wait());
     });
   }
@@ -106,12 +114,14 @@ export class RedisConnection implements RedisServer {
     const waiting = this.#confirmations;
     this.#confirmations = [];
     const { replicas, replicaTimeoutMs } = this.#options;
-    const answer = (count: number): void => {
-      for (const resolve of waiting) resolve(count);
-    };
     this.call('WAIT', [String(replicas), String(replicaTimeoutMs)]).then(
-      (count) => answer(Number(count)),
-      () => answer(0),
+      (count) => {
+        for (const { resolve } of waiting) resolve(Number(count));
+      },
+      (error: RedisCallError) => {
+        const unknown = new RedisCallError(CallOutcome.Unknown, error.message, error);
+        for (const { reject } of waiting) reject(unknown);
+      },
     );
   }
 
@@ -132,6 +142,13 @@ export class RedisConnection implements RedisServer {
     this.runId = /^run_id:(\w+)/m.exec(info)?.[1] ?? '';
   }
 
+  /** A connection on which a call timed out is of no use to the calls behind it either. */
+  #replace(): void {
+    if (!this.isReady) return;
+    this.#lost();
+    this.#redis.disconnect(true);
+  }
+
   #lost(): void {
     if (!this.isReady) return;
     this.isReady = false;
@@ -149,7 +166,7 @@ export class RedisConnection implements RedisServer {
       return made(CallOutcome.NotWritten);
     }
     if (NOT_SENT.test(message)) return made(CallOutcome.NotWritten);
-    if (message === 'Command timed out') this.#redis.disconnect(true);
+    if (message === 'Command timed out') this.#replace();
     return made(CallOutcome.Unknown);
   }
 }

@@ -58,6 +58,8 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
   #state: StoreState = StoreState.Opening;
   #underWay = 0;
   #refusals: { operation: Operation; reason: RefusalReason }[] = [];
+  /** Partitions with a refusal that is not reported yet. */
+  readonly #refusing = new Set<PartitionNumber>();
   #sweepTurn = 0;
   /** Of this start, among the logics. */
   #name = '';
@@ -88,11 +90,13 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
   }
 
   submit(operation: Operation): void {
-    const lane = this.#state === StoreState.Open ? this.#lanes[this.#partitionOf(operation)] : undefined;
+    const partition = this.#partitionOf(operation);
+    const lane = this.#state === StoreState.Open ? this.#lanes[partition] : undefined;
     // Nothing may overtake a refused operation whose submitter does not know of the refusal yet.
-    const isFull = this.#underWay >= this.#options.queueOperationsMax || this.#refusals.length > 0;
-    if (lane === undefined || isFull) {
-      this.#refuseLater(operation, lane === undefined ? RefusalReason.Unavailable : RefusalReason.Busy);
+    const isBusy = this.#underWay >= this.#options.queueOperationsMax || this.#refusing.has(partition);
+    if (lane === undefined || isBusy) {
+      const reason = lane === undefined ? RefusalReason.Unavailable : RefusalReason.Busy;
+      this.#refuseLater(operation, partition, reason);
       return;
     }
     this.#underWay++;
@@ -261,10 +265,12 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
     }, retentionSweepMs);
   }
 
-  #refuseLater(operation: Operation, reason: RefusalReason): void {
+  #refuseLater(operation: Operation, partition: PartitionNumber, reason: RefusalReason): void {
+    this.#refusing.add(partition);
     this.#refusals.push({ operation, reason });
     if (this.#refusals.length > 1) return;
     this.#options.clock.defer(() => {
+      this.#refusing.clear();
       for (const refusal of this.#refusals.splice(0)) this.#sink?.refused(refusal.operation, refusal.reason);
     });
   }
