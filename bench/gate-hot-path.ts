@@ -109,6 +109,7 @@ class PairLogic implements TrunkServerOwner, LogicFrameHandler<TrunkLink> {
   onApiPush(): void {}
   onApiKick(): void {}
   onApiSessions(): void {}
+  onBackup(): void {}
 
   onFrame(link: TrunkLink, command: number, requestId: number, bytes: Buffer, start: number, end: number): boolean {
     return dispatchToLogic(this, link, command, requestId, bytes, start, end);

@@ -23,6 +23,7 @@ describe('wrong options end with code 2 and one line on stderr', () => {
     ['a count of 0', ['listen', ...LOGIN, '--count', '0'], /--count 0: a whole number/],
     ['a timeout that is none', ['listen', ...LOGIN, '--timeout', 'soon'], /--timeout soon: give seconds/],
     ['a url that is none', ['push', '--app', 'demo', '--to', 'b', '--text', 'x', '--url', 'x'], /--url "x"/],
+    ['a backup to nowhere', ['backup'], /missing required argument 'directory'/],
     ['a missing file', ['--config', '/nowhere.toml', '--check-config'], /nowhere\.toml/],
   ];
   for (const [title, args, says] of wrong) {

@@ -12,7 +12,8 @@ import { writeProblem } from './terminal.ts';
 
 const SEND_TIMEOUT_MS = 15_000;
 
-type Act = (config: Config, options: never) => Promise<ExitCode>;
+/** `argument`: what the command is given without an option; '' for nothing. */
+type Act = (config: Config, options: never, argument: string) => Promise<ExitCode>;
 
 /** Runs one command line. Resolves with the exit code; problems are told on stderr. */
 export async function runCli(args: readonly string[]): Promise<ExitCode> {
@@ -75,6 +76,7 @@ class CliRun {
     this.#addListen();
     this.#addChat();
     this.#addPush();
+    this.#addCareOfTheStore();
     // After the commands, which would inherit it: what is left over here is a command that does not exist.
     program.allowExcessArguments().action(() => this.#withoutCommand());
   }
@@ -129,13 +131,31 @@ class CliRun {
       .option('--json', 'print the answer as JSON');
   }
 
+  #addCareOfTheStore(): void {
+    this.#add(
+      'backup',
+      'copy the store, also while it is in use',
+      async () => (await import('./backup-command.ts')).backup,
+    )
+      .argument('<directory>', 'where to; empty or not there yet')
+      .option('--json', 'print the result as JSON');
+    this.#add('restore', 'make a store out of a backup', async () => (await import('./restore-command.ts')).restore)
+      .argument('<directory>', 'the backup')
+      .option('--json', 'print the result as JSON');
+    this.#add('fsck', 'check the store while nothing runs', async () => (await import('./fsck-command.ts')).fsck)
+      .argument('[directory]', 'a backup, to be checked instead', '')
+      .option('--repair', 'cut a damaged store down to what is consistent; the rest is put aside')
+      .option('--json', 'print the report as JSON');
+  }
+
   #add(name: string, description: string, load: () => Promise<Act>): Command {
     const command = this.program.command(name).description(description);
-    command.action(async (options: unknown) => {
+    // Commander hands over the arguments, then the options, then the command.
+    command.action(async (...given: unknown[]) => {
       const config = this.#loadConfig();
       if (await this.#answersAboutConfig(config)) return;
       const act = await load();
-      this.exitCode = await act(config, options as never);
+      this.exitCode = await act(config, given.at(-2) as never, given.length > 2 ? String(given[0]) : '');
     });
     return command;
   }

@@ -11,7 +11,7 @@ import type { AppId } from '../model/ids.ts';
 import { NodeTransport } from '../net/node-transport.ts';
 import { EmbeddedStore } from '../store/embedded/embedded-store.ts';
 import { NodeDisk } from '../store/embedded/node-disk.ts';
-import { type RetentionPolicy, type Store, StoreOpenError } from '../store/store.ts';
+import { type RetentionPolicy, StoreOpenError } from '../store/store.ts';
 import { logicMetrics } from './logic-metrics.ts';
 import { type RoleContext, RoleStartError, type RunningRole } from './running-role.ts';
 
@@ -23,8 +23,10 @@ export async function startLogic(context: RoleContext): Promise<RunningRole> {
   const { clock, random, log, metrics, start } = context;
   const { config, dataDirectory, trunkPath } = start;
   const verifier = new TokenVerifier(config.apps, clock, new PiscinaSignaturePool());
+  const store = openableStore(context, join(dataDirectory, 'store'));
   const logic = new Logic({
-    store: openableStore(context, join(dataDirectory, 'store')),
+    store,
+    backup: (directory) => store.backup(new NodeDisk(directory)),
     clock,
     random,
     log,
@@ -52,7 +54,7 @@ export async function startLogic(context: RoleContext): Promise<RunningRole> {
   return { port: 0, stop, orphaned: () => Promise.resolve() };
 }
 
-function openableStore({ clock, random, start }: RoleContext, directory: string): Store {
+function openableStore({ clock, random, start }: RoleContext, directory: string): EmbeddedStore {
   const { store } = start.config;
   return new EmbeddedStore({
     disk: new NodeDisk(directory),

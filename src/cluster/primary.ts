@@ -112,7 +112,7 @@ class Primary {
       start: {
         config,
         dataDirectory,
-        trunkPath: config.trunk.path === '' ? run.trunkPath() : resolve(config.trunk.path),
+        trunkPath: run.trunkPath(config.trunk.path),
         gatePort,
         apiPort: config.api.port,
       },

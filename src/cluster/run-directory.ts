@@ -5,12 +5,23 @@
  *   trunk.sock                                      gate, api ↔ logic
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { lockDirectory, type ProcessLock } from '../net/process-lock.ts';
 import { processTitle, runsUnderTitle } from './process-probe.ts';
 
+/** Who reaches the trunk's socket may log in as anybody and order backups. */
+const OWNER_ONLY = 0o700;
 /** Unix socket paths end at 107 bytes; some systems earlier. */
 const SOCKET_PATH_BYTES_MAX = 100;
 const PID_FILE = /^(gate|logic|api)(?:-(\d+))?\.pid$/;
@@ -28,6 +39,7 @@ export class RunDirectory {
   constructor(dataDirectory: string) {
     this.path = join(dataDirectory, 'run');
     mkdirSync(this.path, { recursive: true });
+    chmodSync(this.path, OWNER_ONLY);
   }
 
   /** The one primary of this directory; undefined when there is another. */
@@ -70,8 +82,12 @@ export class RunDirectory {
     return found;
   }
 
-  /** Where logic listens for gates and api: here, or, where that path is too long, under the system's own folder. */
-  trunkPath(): string {
+  /**
+   * Where logic listens for gates and api: as configured, or here, or, where that path is too long, under the system's
+   * own folder.
+   */
+  trunkPath(configured: string): string {
+    if (configured !== '') return resolve(configured);
     const usual = join(this.path, 'trunk.sock');
     if (Buffer.byteLength(usual) <= SOCKET_PATH_BYTES_MAX) return usual;
     const hash = createHash('sha256').update(realpathSync(this.path)).digest('hex').slice(0, 16);

@@ -6,6 +6,7 @@ import type { Address, Transport } from '../net/transport.ts';
 import { NewDeviceStart, SessionPolicy, type Store } from '../store/store.ts';
 import type { TrunkTimes } from '../trunk/trunk-link.ts';
 import type { CredentialVerifier } from './authentication/credential.ts';
+import type { MakeBackup } from './backups.ts';
 import type { LoginLimitOptions } from './login-limits.ts';
 
 /** The options of `logic.*`, and the gate's window, which bounds what is pushed again. */
@@ -40,6 +41,8 @@ export interface LogicOptions {
   /** Where gates and apis dial. */
   readonly address: Address;
   readonly times: TrunkTimes;
+  /** For a store that can be backed up while it is in use. */
+  readonly backup?: MakeBackup;
   /** The store is dead: the process must exit with a code other than 0 and be started again. Called once. */
   readonly onFatal: (error: Error) => void;
 }

@@ -23,11 +23,13 @@ import {
   type ApiKickFrame,
   type ApiPushFrame,
   type ApiSessionsFrame,
+  type BackupFrame,
   type RegisterFrame,
   TRUNK_VERSION,
 } from '../trunk/trunk-protocol.ts';
 import { TrunkServer, type TrunkServerOwner } from '../trunk/trunk-server.ts';
 import { PushAppend, SendAppend } from './append-operations.ts';
+import { Backups } from './backups.ts';
 import { CommandTable } from './command-table.ts';
 import { Cursors } from './cursors.ts';
 import { Delivery } from './delivery.ts';
@@ -64,6 +66,7 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
   readonly #registration: Registration;
   readonly #pushApi: PushApi;
   readonly #admin: SessionAdmin;
+  readonly #backups: Backups;
   #delivery: Delivery | undefined;
   #server: TrunkServer | undefined;
   #state: LogicState = LogicState.New;
@@ -91,6 +94,7 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
     const knowsApp = (app: string): boolean => apps.has(app);
     this.#pushApi = new PushApi(store, knowsApp, counters);
     this.#admin = new SessionAdmin(store, clock, sessions, lifecycle, knowsApp, counters);
+    this.#backups = new Backups(options.backup, log);
     this.#reauthentication = new Reauthentication(options, lifecycle, errors, counters);
     this.commands
       .set(Command.Send, send.handle)
@@ -222,6 +226,10 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
 
   onApiSessions(link: TrunkLink, requestId: number, frame: ApiSessionsFrame): void {
     this.#admin.list(link, requestId, frame);
+  }
+
+  onBackup(link: TrunkLink, requestId: number, frame: BackupFrame): void {
+    void this.#backups.handle(link, requestId, frame);
   }
 
   committed(batch: readonly Committed<Operation>[]): void {

@@ -19,7 +19,7 @@ export interface TrunkDialerOptions {
   readonly random: Random;
   readonly address: Address;
   readonly times: TrunkTimes;
-  /** "gate" or "api". */
+  /** "gate", "api" or "admin". */
   readonly role: string;
   readonly name: string;
   readonly bootId: string;

@@ -4,12 +4,14 @@
  * (forward, cursor).
  */
 import { INTEGER_MAX, MessagePackReader } from '../protocol/index.ts';
+import { readBackup } from './admin-frames.ts';
 import { readApiKick, readApiPush, readApiSessions } from './api-frames.ts';
 import { readIdentity } from './trunk-frames.ts';
 import {
   type ApiKickFrame,
   type ApiPushFrame,
   type ApiSessionsFrame,
+  type BackupFrame,
   type RegisterFrame,
   TrunkCommand,
 } from './trunk-protocol.ts';
@@ -44,6 +46,7 @@ export interface LogicFrameHandler<Link> {
   onApiPush(link: Link, requestId: number, frame: ApiPushFrame): void;
   onApiKick(link: Link, requestId: number, frame: ApiKickFrame): void;
   onApiSessions(link: Link, requestId: number, frame: ApiSessionsFrame): void;
+  onBackup(link: Link, requestId: number, frame: BackupFrame): void;
 }
 
 const reader = new MessagePackReader();
@@ -167,6 +170,11 @@ function dispatchApi<Link>(
       const sessions = readApiSessions(bytes, start, end);
       if (sessions !== undefined) handler.onApiSessions(link, requestId, sessions);
       return sessions !== undefined;
+    }
+    case TrunkCommand.Backup: {
+      const backup = readBackup(bytes, start, end);
+      if (backup !== undefined) handler.onBackup(link, requestId, backup);
+      return backup !== undefined;
     }
     default:
       return false;

@@ -38,6 +38,9 @@ export const TrunkCommand = {
   ApiKicked: 51,
   ApiSessions: 52,
   ApiSessionList: 53,
+  // Command line → logic and back
+  Backup: 64,
+  BackedUp: 65,
 } as const;
 export type TrunkCommand = (typeof TrunkCommand)[keyof typeof TrunkCommand];
 
@@ -139,6 +142,19 @@ export interface ApiSession {
   /** Name of the gate that holds the connection. */
   readonly gate: string;
   readonly loggedInAtS: number;
+}
+
+export interface BackupFrame {
+  /** Absolute; of the machine that logic runs on. Must be empty or missing. */
+  readonly directory: string;
+}
+
+export interface BackedUpFrame {
+  /** Why there is no backup; '' when there is one. */
+  readonly error: string;
+  readonly storeId: string;
+  readonly segments: number;
+  readonly bytes: number;
 }
 
 export interface ApiSessionListFrame {

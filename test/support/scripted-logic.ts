@@ -264,6 +264,7 @@ export class ScriptedLogic implements TrunkServerOwner, LogicFrameHandler<TrunkL
   onApiKick(): void {}
 
   onApiSessions(): void {}
+  onBackup(): void {}
 }
 
 function message(seq: number, payloadBytes: number, epoch: number = EPOCH): Parameters<typeof writeMessageBody>[1] {
