@@ -36,12 +36,12 @@ export class ClientFaults {
     this.#isOver = true;
   }
 
-  /** One after the other until `stop`; then nothing is wrong any more. */
+  /** One after the other until `stop`, and each once at least; then nothing is wrong any more. */
   async run(): Promise<void> {
     const { clock, random, rounds, onDone } = this.#options;
-    while (!this.#isOver) {
+    while (!this.#isOver || !rounds.isFirstOver) {
       await delay(clock, GAP_MS_MAX * random.fraction());
-      const fault = this.#isOver ? undefined : rounds.next();
+      const fault = rounds.next();
       if (fault === undefined) return;
       await this.#happen(fault);
       onDone(fault);

@@ -47,14 +47,9 @@ export class FaultRounds<Name extends string> {
     this.#random = random;
   }
 
-  /** Every fault of this round has been given out. */
-  get isAtEnd(): boolean {
-    return this.#left.length === 0;
-  }
-
-  /** Rounds that have begun. */
-  get rounds(): number {
-    return this.#rounds;
+  /** Every fault has been given out once. */
+  get isFirstOver(): boolean {
+    return this.#rounds > 1 || (this.#rounds === 1 && this.#left.length === 0);
   }
 
   /** Undefined when there are no faults at all. */

@@ -66,7 +66,7 @@ export class SystemFaults {
   /** Resolves when everything is back and serves. */
   async happen(fault: SystemFault): Promise<void> {
     const { random, gates } = this.#options;
-    await this.#restartsAllowed(fault === 'gate-crash-loop' ? CRASHES : 1);
+    await this.#restartsAllowed(restartsOf(fault));
     const gate = `gate-${1 + random.below(gates)}`;
     switch (fault) {
       case 'logic-kill':
@@ -240,6 +240,12 @@ export class SystemFaults {
       await delay(clock, windowMs - (nowMs - (this.#exitsMs[0] as number)));
     }
   }
+}
+
+/** Exits that the supervisor counts. */
+function restartsOf(fault: SystemFault): number {
+  if (fault === 'gate-crash-loop') return CRASHES;
+  return fault.endsWith('-pause') || fault === 'primary-kill' ? 0 : 1;
 }
 
 function runs(pid: number, role: string): boolean {

@@ -187,7 +187,7 @@ class TortureRun {
     const rounds = new FaultRounds(chosen, random);
     const startMs = clock.monotonicMs();
     const isOver = (): boolean => clock.monotonicMs() - startMs >= durationMs;
-    while (!isOver() || (rounds.rounds === 1 && !rounds.isAtEnd)) {
+    while (!isOver() || !rounds.isFirstOver) {
       await delay(clock, GAP_MS_MAX * random.fraction());
       const fault = rounds.next();
       if (fault === undefined) continue;
