@@ -1,8 +1,8 @@
 /**
  * `sluice backup`: a consistent prefix of the store, while the system runs or while none does.
  *
- *   a system runs ──► Backup over the trunk's socket ──► logic copies up to its committed mark ──► BackedUp
- *   none runs     ──► the files are checked and copied here; nothing can start meanwhile
+ *   a system runs ──► Backup over the trunk's socket ──► logic copies up to its committed mark ──► BackedUp ─┐
+ *   none runs     ──► the files are checked and copied here; nothing can start meanwhile ────────────────────┴─► read back
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -11,8 +11,7 @@ import { randomHex, SystemRandom } from '../clock/random.ts';
 import { RunDirectory } from '../cluster/run-directory.ts';
 import type { Config } from '../config/config.ts';
 import { NodeTransport } from '../net/node-transport.ts';
-import { backupStopped } from '../store/embedded/backup.ts';
-import { NodeDisk } from '../store/embedded/node-disk.ts';
+import { backupDirectory, verifyBackup } from '../store/embedded/store-commands.ts';
 import { readBackedUp, writeBackup } from '../trunk/admin-frames.ts';
 import { TrunkDialer, type TrunkDialerOwner } from '../trunk/trunk-dialer.ts';
 import type { TrunkLink } from '../trunk/trunk-link.ts';
@@ -38,7 +37,8 @@ export async function backup(config: Config, options: BackupOptions, target: str
     throw new CliError(`${directory} is not empty; no backup was made`);
   }
   const made =
-    (await withoutSystem(config, () => copyStopped(store, directory))) ?? (await askLogic(config, directory));
+    (await withoutSystem(config, () => backupDirectory(store, directory).catch(noBackup))) ??
+    (await askLogic(config, directory));
   await writeLine(
     options.json
       ? JSON.stringify({ directory, ...made })
@@ -47,18 +47,16 @@ export async function backup(config: Config, options: BackupOptions, target: str
   return ExitCode.Done;
 }
 
-async function copyStopped(store: string, directory: string): Promise<Made> {
-  try {
-    return await backupStopped(new NodeDisk(store), new NodeDisk(directory));
-  } catch (error) {
-    throw new CliError(`no backup was made: ${(error as Error).message}`);
-  }
+function noBackup(error: unknown): never {
+  throw new CliError(`no backup was made: ${error instanceof Error ? error.message : String(error)}`);
 }
 
 async function askLogic(config: Config, directory: string): Promise<Made> {
   const path = new RunDirectory(resolve(config.data.directory)).trunkPath(config.trunk.path);
   const { error, ...made } = await new BackupRequest(config, path, directory).answer;
-  if (error !== '') throw new CliError(`no backup was made: ${error}`);
+  if (error !== '') noBackup(error);
+  // What is only hoped to be a backup is none.
+  await verifyBackup(directory).catch(noBackup);
   return made;
 }
 

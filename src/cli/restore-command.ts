@@ -2,8 +2,7 @@
 import { resolve } from 'node:path';
 import { SystemClock } from '../clock/clock.ts';
 import type { Config } from '../config/config.ts';
-import { NodeDisk } from '../store/embedded/node-disk.ts';
-import { restore as restoreStore } from '../store/embedded/restore.ts';
+import { restoreDirectory } from '../store/embedded/store-commands.ts';
 import { CliError, ExitCode } from './cli-error.ts';
 import { existingDirectory, storeDirectory, systemRuns, withoutSystem } from './system-lock.ts';
 import { writeLine } from './terminal.ts';
@@ -16,7 +15,7 @@ export async function restore(config: Config, options: RestoreOptions, source: s
   const backup = existingDirectory(resolve(source), 'backup');
   const store = storeDirectory(config);
   const restored = await withoutSystem(config, () =>
-    restoreStore(new NodeDisk(backup), new NodeDisk(store), new SystemClock().wallMs()).catch((error: unknown) => {
+    restoreDirectory(backup, store, new SystemClock().wallMs()).catch((error: unknown) => {
       throw new CliError(`nothing was restored: ${(error as Error).message}`);
     }),
   );

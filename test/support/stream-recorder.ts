@@ -50,6 +50,9 @@ export class StreamRecorder implements AcceptHandler, DialHandler {
   #wake(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const one of waiting) one.done() ? one.resolve() : this.#waiting.push(one);
+    for (const one of waiting) {
+      if (one.done()) one.resolve();
+      else this.#waiting.push(one);
+    }
   }
 }

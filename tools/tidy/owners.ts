@@ -32,7 +32,7 @@ const OWNED: readonly Owned[] = [
   {
     what: 'sockets belong to src/net: take a Transport',
     modules: /^(?:node:)?(?:net|tls|dgram)$/,
-    owners: /^src\/net\/|^bench\//,
+    owners: /^src\/net\/|^bench\/|^tools\/chaos\//,
     scope: PRODUCT,
   },
   {
