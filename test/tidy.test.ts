@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { checkLayers } from '../tools/check-layers.ts';
 import { mayUse, readLayers } from '../tools/layers.ts';
+import { FOLDER_README_LINES_MAX, foldersRule } from '../tools/tidy/folders.ts';
 import { layeringRule } from '../tools/tidy/layering.ts';
 import { linksRule } from '../tools/tidy/links.ts';
 import { withoutComments, withoutProse } from '../tools/tidy/mask.ts';
@@ -212,4 +213,13 @@ test('tidy: links in documents lead to files and folders of the repository', () 
     assert.deepEqual(linesOf(linksRule, 'docs/a.md', link(target), ...others), [], target);
   }
   assert.deepEqual(linesOf(linksRule, 'docs/a.md', '`[a](c.md)`\n```\n[a](c.md)\n```\n', ...others), []);
+});
+
+test('tidy: every folder of src has a README of a few lines', () => {
+  const readme = (lines: number): string => 'x\n'.repeat(lines);
+  const path = 'src/gate/README.md';
+  assert.deepEqual(linesOf(foldersRule, path, readme(FOLDER_README_LINES_MAX), 'src/gate/gate.ts'), []);
+  assert.deepEqual(linesOf(foldersRule, path, readme(FOLDER_README_LINES_MAX + 1)), [1]);
+  assert.deepEqual(linesOf(foldersRule, path, readme(1), 'src/logic/logic.ts'), [1]);
+  assert.deepEqual(linesOf(foldersRule, 'src/file.ts', 'x'), []);
 });

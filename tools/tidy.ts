@@ -5,6 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { readLayers } from './layers.ts';
+import { foldersRule } from './tidy/folders.ts';
 import { layeringRule } from './tidy/layering.ts';
 import { linksRule } from './tidy/links.ts';
 import { ownersRule } from './tidy/owners.ts';
@@ -32,6 +33,7 @@ function main(): void {
     licenceRule,
     exactVersionRule,
     linksRule,
+    foldersRule,
     () => grownSinceBefore(exceptions),
   ];
   const findings =
