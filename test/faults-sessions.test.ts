@@ -221,3 +221,29 @@ test('#22 EMFILE: 400 clients at 256 descriptors: the extra ones are refused, no
   await bob.close();
   assert.equal(await system.stop(), 0);
 });
+
+test('#22 EMFILE: refused clients that do not hang up never use up the descriptors of a full gate', async () => {
+  const system = await startSystem({
+    workers: 1,
+    descriptorsMax: DESCRIPTORS,
+    config: { 'gate.loginTimeoutMs': '60000' },
+  });
+  const crowd: Socket[] = [];
+  const arrive = async (): Promise<Socket> => {
+    const socket = connect({ host: '127.0.0.1', port: system.gatePort, allowHalfOpen: true });
+    socket.on('error', () => {});
+    crowd.push(socket);
+    await once(socket, 'connect');
+    return socket;
+  };
+  while (crowd.length < HELD_MAX) await arrive();
+  for (let stubborn = 0; stubborn < DESCRIPTORS; stubborn += 1) {
+    const socket = await arrive();
+    await once(socket, 'data', { signal: AbortSignal.timeout(10_000) });
+  }
+  for (const socket of crowd) socket.destroy();
+  const bob = new Person(system.gatePort, 'bob', { platform: hurriedPlatform(), connectTimeoutMs: 20_000 });
+  await bob.client.connect();
+  await bob.close();
+  assert.equal(await system.stop(), 0);
+});

@@ -2,13 +2,15 @@
  * Connections that get no slot: each is told why, ended, and cut when its peer does not go. Without the cut a stranger
  * could hold a file descriptor of a full gate for as long as it likes.
  *
- * At most `LINGERING_MAX` wait for their peer; beyond it the oldest is cut at once.
+ * At most `LINGERING_MAX` wait for their peer; beyond it the oldest is cut at once. That is half of the descriptors that a
+ * gate leaves free beside its clients: a worker without a descriptor loses the next connection that the primary hands to
+ * it, and the primary then never hands it another one.
  */
 import type { Stream } from '../net/transport.ts';
 import { type CloseReason, MessagePackWriter, writeClose } from '../protocol/index.ts';
 
 const LINGER_MS = 2000;
-const LINGERING_MAX = 1000;
+const LINGERING_MAX = 32;
 
 export class Refusals {
   /** Ended streams and when to cut them, oldest first. */
