@@ -16,18 +16,7 @@
  * exits and reopens it from the last durable mark.
  */
 import type { Durability } from '../model/durability.ts';
-import type {
-  AppId,
-  ClientMsgId,
-  DeviceId,
-  DeviceType,
-  Epoch,
-  Generation,
-  MessageId,
-  PartitionNumber,
-  Seq,
-  Uid,
-} from '../model/ids.ts';
+import type { AppId, ClientMsgId, DeviceId, DeviceType, Epoch, Generation, MessageId, Seq, Uid } from '../model/ids.ts';
 
 declare const committedBrand: unique symbol;
 /**
@@ -283,5 +272,3 @@ export interface Store {
 export class StoreOpenError extends Error {
   override readonly name = 'StoreOpenError';
 }
-
-export type { PartitionNumber };
