@@ -1,12 +1,12 @@
 /** The crash matrix, one row at a time: real processes, real signals, clients that count what they lose. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { afterEach, test } from 'node:test';
 import { SystemClock } from '../src/clock/clock.ts';
 import { runsUnderTitle } from '../src/cluster/process-probe.ts';
 import { ChaosProxy } from '../tools/chaos/chaos-proxy.ts';
 import { connectionsOf } from '../tools/torture/socket-owners.ts';
 import { numbered, Person } from './support/person.ts';
-import { type System, startSystem, until } from './support/system.ts';
+import { type System, startSystem, stopLeftSystems, until } from './support/system.ts';
 
 const LOGIC_GONE_MS_MAX = 1500;
 const GHOST_MS_MAX = 2000;
@@ -48,6 +48,8 @@ async function closeAll(system: System, people: readonly Person[]): Promise<void
   await Promise.all(people.map((person) => person.close()));
   assert.equal(await system.stop(), 0);
 }
+
+afterEach(stopLeftSystems);
 
 test('logic SIGKILL: no connection drops, and the next logic knows every session without a login', async () => {
   const system = await startSystem({ workers: 2 });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { test } from 'node:test';
+import { afterEach, test } from 'node:test';
 import { MemoryStorage } from '../src/client/index.ts';
 import { delay, SystemClock } from '../src/clock/clock.ts';
 import { connectionsByDescriptors } from '../src/cluster/descriptor-limit.ts';
@@ -26,7 +26,7 @@ import {
 } from '../tools/vectors/dialogue-steps.ts';
 import { runDialogue } from './support/dialogue.ts';
 import { hurriedPlatform, mintUserToken, numbered, Person } from './support/person.ts';
-import { type System, startSystem, until } from './support/system.ts';
+import { type System, startSystem, stopLeftSystems, until } from './support/system.ts';
 
 const RACERS = 100;
 const clock = new SystemClock();
@@ -73,6 +73,8 @@ async function race(disturb: (system: System, racers: readonly Person[]) => Prom
   await Promise.all([alice, ...racers].map((person) => person.close()));
   assert.equal(await system.stop(), 0);
 }
+
+afterEach(stopLeftSystems);
 
 test('#14 G8: of 100 racing logins over 4 gates exactly one is current', async () => {
   await race(async () => {});

@@ -16,6 +16,9 @@ export default async function* testReporter(events: AsyncIterable<TestEvent>): A
     if (event.type === 'test:stderr' || event.type === 'test:stdout') yield event.data.message;
     if (event.type !== 'test:pass' && event.type !== 'test:fail') continue;
     const { name, file = '', skip, details } = event.data;
+    // Files are reported one after the other: a new one means that the last has ended.
+    const last = [...files.keys()].at(-1);
+    if (last !== undefined && !files.has(file)) yield describeFile(last, files.get(last) as FileCount);
     const isTest = details.type !== 'suite' && !name.endsWith('.test.js');
     const count = files.get(file) ?? { passed: 0, failed: 0, skipped: 0 };
     files.set(file, count);
@@ -28,7 +31,8 @@ export default async function* testReporter(events: AsyncIterable<TestEvent>): A
       yield `skipped: ${name}${typeof skip === 'string' && skip !== '' ? ` (${skip})` : ''}\n`;
     } else if (isTest) count.passed++;
   }
-  for (const [file, count] of [...files].sort(([a], [b]) => (a < b ? -1 : 1))) yield describeFile(file, count);
+  const last = [...files].at(-1);
+  if (last !== undefined) yield describeFile(...last);
 }
 
 /** A suite fails because a test in it failed: that has been told. */

@@ -120,6 +120,9 @@ export class ChaosConnection {
   }
 }
 
+/** How long `stop` waits for the ends of its sockets. */
+const STOP_MS_MAX = 1000;
+
 export class ChaosProxy {
   readonly connections: Set<ChaosConnection> = new Set();
   readonly #options: ChaosProxyOptions;
@@ -170,7 +173,16 @@ export class ChaosProxy {
     const closed = new Promise((resolve) => this.#server.close(resolve));
     const gone = [...this.#sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
     for (const connection of this.connections) connection.destroy();
-    await Promise.all([closed, ...gone]);
+    // A reset that meets a reset can lose the socket's 'close': what is destroyed by then is gone all the same.
+    const { clock } = this.#options;
+    let patience: TimerHandle;
+    const bound = new Promise<void>((resolve) => {
+      patience = clock.setTimer(resolve, STOP_MS_MAX);
+    });
+    await Promise.race([Promise.all([closed, ...gone]), bound]);
+    clock.clearTimer(patience);
+    for (const socket of this.#sockets) socket.unref();
+    this.#server.unref();
   }
 
   #accept(client: net.Socket): void {
