@@ -11,6 +11,7 @@ import type { RedisStore } from '../src/store/redis/redis-store.ts';
 import type { RedisStoreOptions } from '../src/store/redis/redis-store-options.ts';
 import type { RoutingOptions } from '../src/store/redis/routing-client.ts';
 import { AppendStatus, StoreOpenError } from '../src/store/store.ts';
+import { ChaosProxy } from '../tools/chaos/chaos-proxy.ts';
 import { RedisTestCluster } from './support/redis-cluster.ts';
 import { RedisLoad, until } from './support/redis-load.ts';
 import { type MadeStore, makeRedisStore } from './support/redis-maker.ts';
@@ -20,12 +21,12 @@ import { APP, append } from './support/store-driver.ts';
 const clock = new SystemClock();
 const PARTITIONS = 16;
 
-function addressOf(server: RedisTestServer) {
+function addressOf(server: { port: number }) {
   return { host: '127.0.0.1', port: server.port };
 }
 
 async function openLoad(
-  servers: readonly RedisTestServer[],
+  servers: readonly { port: number }[],
   store: Partial<RedisStoreOptions> = {},
   client: Partial<RoutingOptions> = {},
 ): Promise<{ load: RedisLoad; made: MadeStore; store: RedisStore }> {
@@ -180,6 +181,33 @@ describe('one server', () => {
     });
   });
 
+  test('a connection that is cut anywhere leaves no call open, and no message is doubled (#19)', async () => {
+    await withServer(KEEPS_ALL, async (server) => {
+      // After the handshake and the scripts: within each of the next calls, the answers and the leases.
+      const faultsFor = (connection: number) => ({ cutAfterBytes: 16_000 + connection * 7919 });
+      const proxy = await ChaosProxy.start({ clock, targetPort: server.port, maxMs: 30_000, faultsFor });
+      const { load, store } = await openLoad([{ port: proxy.port }], { leaseMs: 300 });
+      const sender = { from: 'carol', copy: true };
+      for (let round = 0; round < 25; round++) {
+        load.submit(40, sender);
+        await delay(clock, 10);
+      }
+      await load.settle();
+      assert.equal(load.committedAppends.length, load.submitted);
+      assert.ok(store.counters.retries > 0);
+      proxy.setFaults({ cutAfterBytes: 0 });
+      await store.close();
+      await proxy.stop();
+      const after = await openLoad([server]);
+      load.store = after.store;
+      assert.deepEqual(await load.findings(), []);
+      const copies = (await load.timeline('carol')).map((row) => row.messageId);
+      assert.equal(copies.length, load.submitted);
+      assert.equal(new Set(copies).size, copies.length);
+      await after.store.close();
+    });
+  });
+
   test('scripts that somebody flushed are loaded again', async () => {
     await withServer(KEEPS_ALL, async (server) => {
       const { load, made, store } = await openLoad([server]);
@@ -297,7 +325,7 @@ describe('a cluster', () => {
   });
 
   test('failover to a replica that lacks writes: the difference is counted, the epoch rises, no seq is used twice', async () => {
-    await until2(async () => (await cluster.primaries()).length === 3, 'the member that came back follows');
+    await until(async () => (await cluster.primaries()).length === 3, 'the member that came back follows');
     const { load, store } = await openLoad(cluster.members, { keyPrefix: 'lag:', leaseMs: 600 });
     load.submit(200);
     await load.settle();
@@ -325,11 +353,3 @@ describe('a cluster', () => {
     await store.close();
   });
 });
-
-async function until2(isTrue: () => Promise<boolean>, what: string): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
-    if (await isTrue().catch(() => false)) return;
-    await delay(clock, 50);
-  }
-  throw new Error(`in vain: ${what}`);
-}

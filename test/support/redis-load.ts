@@ -121,9 +121,10 @@ export class RedisLoad implements CommitSink, OwnershipEvents {
   }
 }
 
-export async function until(isTrue: () => boolean, what: string): Promise<void> {
+/** Polls; a question that fails is asked again. */
+export async function until(isTrue: () => boolean | Promise<boolean>, what: string): Promise<void> {
   const endMs = clock.monotonicMs() + WAIT_MS_MAX;
-  while (!isTrue()) {
+  while (!(await Promise.resolve(isTrue()).catch(() => false))) {
     if (clock.monotonicMs() > endMs) throw new Error(`in vain: ${what}`);
     await delay(clock, 5);
   }

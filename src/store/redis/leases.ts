@@ -7,14 +7,15 @@
  * A lease that runs out does not stop its holder, and need not: every call carries the owner epoch, and whoever takes the
  * partition changes it. Costs two calls a partition and lease at most, whatever the number of users.
  */
-import { type Clock, delay, type TimerHandle } from '../../clock/clock.ts';
+import type { Clock, TimerHandle } from '../../clock/clock.ts';
 import type { AppId, Epoch, MessageId, PartitionNumber } from '../../model/ids.ts';
 import { partitionOf } from '../../model/partition.ts';
 import { FenceStatus } from './apply-script.ts';
-import { CallOutcome, RedisCallError, type RedisClient, type RedisReply } from './client.ts';
+import type { RedisClient, RedisReply } from './client.ts';
 import { ACQUIRE, ANNOUNCE, RELEASE, RENEW } from './fence-scripts.ts';
 import type { StoreKeys } from './keys.ts';
 import type { Tenure } from './lane-item.ts';
+import { retried } from './retried.ts';
 
 export interface LeaseOptions {
   readonly clock: Clock;
@@ -68,12 +69,17 @@ export class Leases {
 
   /** Releases everything; the lanes have ended. */
   async stop(tenures: readonly Tenure[]): Promise<void> {
-    this.#isStopped = true;
-    this.#options.clock.clearTimer(this.#timer);
+    this.cancel();
     await this.#round.catch(() => undefined);
     const { client, keys, name } = this.#options;
     const goodbye = client.run(ANNOUNCE, [keys.logics], [name, '0']);
     await Promise.allSettled([...tenures.map((tenure) => this.#release(tenure)), goodbye]);
+  }
+
+  /** Renews nothing more: the leases run out. */
+  cancel(): void {
+    this.#isStopped = true;
+    this.#options.clock.clearTimer(this.#timer);
   }
 
   /** The owner's own copy of what it told the server last. */
@@ -89,7 +95,7 @@ export class Leases {
     const waitMs = this.#waitMs > 0 ? Math.min(third, this.#waitMs + EXPIRY_SLACK_MS) : third;
     this.#timer = this.#options.clock.setTimer(() => {
       this.#round = this.#runRound().catch(() => undefined);
-      this.#round.then(() => this.#again());
+      void this.#round.then(() => this.#again());
     }, waitMs);
   }
 
@@ -104,15 +110,16 @@ export class Leases {
       if (tenure === undefined && isWanted) mine.push(partition);
       else if (tenure !== undefined) work.push(isWanted ? this.#renew(tenure) : this.#handOver(tenure));
     }
+    const renewed = Promise.allSettled(work);
     this.#waitMs = 0;
     const taken = await Promise.all(mine.map((partition) => this.#acquire(partition)));
     if (taken.includes(true)) this.#host.settled();
-    await Promise.allSettled(work);
+    await renewed;
   }
 
   async #announce(): Promise<string[]> {
     const { client, keys, name, leaseMs } = this.#options;
-    const { reply } = await retried(this.#options, () => client.run(ANNOUNCE, [keys.logics], [name, String(leaseMs)]));
+    const { reply } = await this.#retried(() => client.run(ANNOUNCE, [keys.logics], [name, String(leaseMs)]));
     return (reply as RedisReply[]).map(String);
   }
 
@@ -132,7 +139,7 @@ export class Leases {
   async #acquire(partition: PartitionNumber): Promise<boolean> {
     const { client, keys, name, leaseMs, canLose, firstEpoch } = this.#options;
     const { fence } = keys.partition(partition);
-    const { reply } = await retried(this.#options, () => {
+    const { reply } = await this.#retried(() => {
       const runId = client.serverOf(fence)?.runId ?? '';
       return client.run(ACQUIRE, [fence], [name, String(leaseMs), runId, canLose ? '1' : '0', String(firstEpoch)]);
     });
@@ -154,6 +161,10 @@ export class Leases {
     return true;
   }
 
+  #retried<T>(call: () => Promise<T>): Promise<T> {
+    return retried(this.#options.clock, call, () => this.#isStopped);
+  }
+
   async #renew(tenure: Tenure): Promise<void> {
     const { client, keys } = this.#options;
     const { fence } = keys.partition(tenure.partition);
@@ -169,21 +180,5 @@ export class Leases {
   async #release(tenure: Tenure): Promise<void> {
     const { client, keys } = this.#options;
     await client.run(RELEASE, [keys.partition(tenure.partition).fence], [String(tenure.ownerEpoch)]);
-  }
-}
-
-const RETRY_MS = 20;
-const TRIES_MAX = 500;
-
-/** Calls that may be repeated as they are, until the server is there. */
-async function retried<T>({ clock }: LeaseOptions, call: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await call();
-    } catch (error) {
-      const isFinal = !(error instanceof RedisCallError) || error.outcome === CallOutcome.Fatal;
-      if (isFinal || tries === TRIES_MAX) throw error;
-      await delay(clock, RETRY_MS);
-    }
   }
 }

@@ -185,6 +185,10 @@ export class PartitionLane implements BatchFindings {
       this.#current = batch;
       await this.#commit(batch);
       this.#current = undefined;
+      // What this answer, and those of other lanes, set off in this tick shares the next call.
+      await new Promise<void>((resolve) => {
+        this.#options.clock.defer(resolve);
+      });
     }
     this.#isRunning = false;
   }

@@ -7,7 +7,7 @@
  *
  * Scripts are loaded before the connection counts as ready, so EVALSHA finds them unless somebody flushed them.
  */
-import { Redis, type RedisOptions } from 'ioredis';
+import { Command, Redis, type RedisOptions } from 'ioredis';
 import type { Clock } from '../../clock/clock.ts';
 import {
   CallOutcome,
@@ -18,6 +18,7 @@ import {
   type RedisServer,
   type ScriptAnswer,
 } from './client.ts';
+import { ScriptCallWriter } from './script-call.ts';
 
 export interface RedisLogin {
   readonly username?: string;
@@ -53,6 +54,20 @@ const NOT_SENT = /isn't writeable|Connection is closed/;
 const REFUSALS = /^(OOM|MISCONF|NOREPLICAS)\b/;
 const LATER = /^(LOADING|CLUSTERDOWN|TRYAGAIN|BUSY|READONLY|MASTERDOWN|MOVED|ASK|NOSCRIPT)\b/;
 
+/** A script call that is encoded already. */
+class EncodedCommand extends Command {
+  readonly #bytes: Buffer;
+
+  constructor(bytes: Buffer) {
+    super('evalsha', [], { replyEncoding: null });
+    this.#bytes = bytes;
+  }
+
+  override toWritable(): Buffer {
+    return this.#bytes;
+  }
+}
+
 export class RedisConnection implements RedisServer {
   readonly address: string;
   runId = '';
@@ -60,6 +75,7 @@ export class RedisConnection implements RedisServer {
   readonly #redis: Redis;
   readonly #options: ConnectionOptions;
   readonly #changed: (connection: RedisConnection) => void;
+  readonly #writer = new ScriptCallWriter();
   #confirmations: Confirmation[] = [];
 
   /** `changed` is called when the connection becomes usable, and when it stops being so. */
@@ -88,10 +104,18 @@ export class RedisConnection implements RedisServer {
     confirm: boolean,
   ): Promise<ScriptAnswer> {
     if (!this.isReady) throw new RedisCallError(CallOutcome.NotWritten, `no connection to ${this.address}`);
-    const sent = this.call('EVALSHA', [script.sha, String(keys.length), ...keys, ...args]);
+    const sent = this.#send(this.#writer.write(script, keys, args));
     if (!confirm || this.#options.replicas === 0) return { reply: await sent, replicas: 0 };
     const [reply, replicas] = await Promise.all([sent, this.#confirmed()]);
     return { reply, replicas };
+  }
+
+  async #send(bytes: Buffer): Promise<RedisReply> {
+    try {
+      return (await this.#redis.sendCommand(new EncodedCommand(bytes))) as RedisReply;
+    } catch (error) {
+      throw this.#judge(error as Error);
+    }
   }
 
   close(): void {
@@ -116,11 +140,11 @@ export class RedisConnection implements RedisServer {
     const { replicas, replicaTimeoutMs } = this.#options;
     this.call('WAIT', [String(replicas), String(replicaTimeoutMs)]).then(
       (count) => {
-        for (const { resolve } of waiting) resolve(Number(count));
+        for (const waiter of waiting) waiter.resolve(Number(count));
       },
       (error: RedisCallError) => {
         const unknown = new RedisCallError(CallOutcome.Unknown, error.message, error);
-        for (const { reject } of waiting) reject(unknown);
+        for (const waiter of waiting) waiter.reject(unknown);
       },
     );
   }
@@ -137,9 +161,8 @@ export class RedisConnection implements RedisServer {
 
   async #load(): Promise<void> {
     const loads = this.#options.scripts.map((script) => this.call('SCRIPT', ['LOAD', script.source]));
-    const info = String(await this.call('INFO', ['server']));
-    await Promise.all(loads);
-    this.runId = /^run_id:(\w+)/m.exec(info)?.[1] ?? '';
+    const [info] = await Promise.all([this.call('INFO', ['server']), ...loads]);
+    this.runId = /^run_id:(\w+)/m.exec(String(info))?.[1] ?? '';
   }
 
   /** A connection on which a call timed out is of no use to the calls behind it either. */

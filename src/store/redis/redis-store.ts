@@ -35,6 +35,7 @@ import type { CopyItem, Tenure } from './lane-item.ts';
 import { type LeaseHost, Leases } from './leases.ts';
 import { type LaneHost, PartitionLane } from './partition-lane.ts';
 import { epochAt, type FullOptions, type RedisStoreOptions, withDefaults } from './redis-store-options.ts';
+import { retried } from './retried.ts';
 import { checkServers, type ServerFacts } from './server-check.ts';
 import { loadMeta, type StoreMeta, writeMeta } from './store-meta.ts';
 import { StoreReader, StoreUnavailableError } from './store-reader.ts';
@@ -74,11 +75,11 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
   }
 
   async open(sink: CommitSink): Promise<StoreInfo> {
-    const { client, allowVolatile } = this.#options;
+    const { client, clock, allowVolatile } = this.#options;
     this.#sink = sink;
     try {
       await client.connect();
-      const facts = await checkServers(client, allowVolatile);
+      const facts = await retried(clock, () => checkServers(client, allowVolatile));
       await this.#openData(facts);
       const { storeId, partitions } = this.#meta!;
       return { storeId, partitions, durability: facts.durability };
@@ -173,6 +174,7 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
   failed(error: Error): void {
     if (this.#state === StoreState.Failed) return;
     this.#state = StoreState.Failed;
+    this.#leases?.cancel();
     for (const lane of this.#lanes) lane?.end();
     this.#sink?.failed(error);
   }
@@ -204,7 +206,7 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
   }
 
   suspect(partition: PartitionNumber): void {
-    this.#lanes[partition]?.verify();
+    void this.#lanes[partition]?.verify();
   }
 
   settled(): void {
@@ -216,7 +218,8 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
 
   async #openData({ durability, hasReplicas }: ServerFacts): Promise<void> {
     const { client, clock, random, partitions, leaseMs } = this.#options;
-    this.#meta = await loadMeta(client, this.#keys.meta, { storeId: randomHex(random, 16), partitions });
+    const fresh = { storeId: randomHex(random, 16), partitions };
+    this.#meta = await retried(clock, () => loadMeta(client, this.#keys.meta, fresh));
     this.#name = randomHex(random, 16);
     const firstEpoch = this.#options.firstEpoch ?? epochAt(clock.wallMs());
     this.#leases = new Leases(

@@ -10,7 +10,7 @@
  */
 import { Durability } from '../../model/durability.ts';
 import { StoreOpenError } from '../store.ts';
-import type { RedisClient, RedisReply, RedisServer } from './client.ts';
+import { CallOutcome, RedisCallError, type RedisClient, type RedisReply, type RedisServer } from './client.ts';
 
 export interface ServerFacts {
   readonly durability: Durability;
@@ -85,7 +85,10 @@ function durabilityOf(settings: ReadonlyMap<string, string>): Durability {
 async function settingsOf(server: RedisServer): Promise<Map<string, string>> {
   const names = ['append*', 'no-appendfsync-on-rewrite', 'save', 'maxmemory-policy', 'min-replicas-to-write'];
   const settings = new Map<string, string>();
-  const reply = await server.call('CONFIG', ['GET', ...names]).catch(() => []);
+  const reply = await server.call('CONFIG', ['GET', ...names]).catch((error: unknown) => {
+    if (error instanceof RedisCallError && error.outcome === CallOutcome.Fatal) return [];
+    throw error;
+  });
   const pairs = reply as RedisReply[];
   for (let i = 0; i + 1 < pairs.length; i += 2) settings.set(String(pairs[i]), String(pairs[i + 1]));
   return settings;
