@@ -76,14 +76,16 @@ export class ChaosConnection {
 
   /**
    * RST to both sides. Node sends FIN just before it; a peer that reads slowly sees one, a quick one may see the other.
-   * A side that still has to take bytes gets FIN alone: the reset would wait for them.
+   * A side that still has to take bytes gets FIN alone: the reset would wait for them. So does one that is connecting or
+   * has been told the end: there libuv refuses the reset, and the socket would never close.
    */
   reset(): void {
     if (this.#ended) return;
     this.#end();
     for (const socket of [this.#client, this.#server]) {
       if (socket.destroyed) continue;
-      if (socket.writableLength === 0) socket.resetAndDestroy();
+      const isOpen = socket.readyState === 'open' && !socket.writableEnded;
+      if (isOpen && socket.writableLength === 0) socket.resetAndDestroy();
       else socket.destroy();
     }
   }
