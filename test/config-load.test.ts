@@ -231,3 +231,22 @@ test('every option has a value in the loaded configuration', () => {
   const config = load();
   for (const key of OPTION_KEYS) assert.notEqual(valueIn(config, key), undefined, key);
 });
+
+test('addresses of servers are host:port or paths of sockets, as a list or with commas', () => {
+  const servers = (text: string) => load(undefined, {}, { 'redis.servers': text }).redis.servers;
+  assert.deepEqual(load().redis.servers, ['127.0.0.1:6379']);
+  assert.deepEqual(servers('10.0.0.1:7000, redis.local:7001'), ['10.0.0.1:7000', 'redis.local:7001']);
+  assert.deepEqual(servers('[::1]:6379,/run/redis.sock'), ['[::1]:6379', '/run/redis.sock']);
+  const listed = load(`[redis]\nservers = ["a:1", "b:2"]\n${SHOP}`);
+  assert.deepEqual(listed.redis.servers, ['a:1', 'b:2']);
+  for (const wrong of ['redis', 'redis:0', 'redis:65536', '::1:6379', 'a:1,,b:2', '']) {
+    const [problem] = problemsOf(undefined, {}, { 'redis.servers': wrong });
+    assert.equal(problem?.key, 'redis.servers', wrong);
+  }
+});
+
+test('a command to Redis may not outlast the lease that depends on it', () => {
+  const [problem] = problemsOf(undefined, {}, { 'redis.leaseMs': '500', 'redis.commandTimeoutMs': '501' });
+  assert.equal(problem?.key, 'redis.commandTimeoutMs');
+  assert.equal(load(undefined, {}, { 'redis.leaseMs': '500', 'redis.commandTimeoutMs': '500' }).redis.leaseMs, 500);
+});

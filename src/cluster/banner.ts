@@ -14,12 +14,13 @@ export function banner(facts: BannerFacts): string {
   const app = config.apps[0]?.id ?? 'demo';
   // A port from the configuration is found by the commands themselves.
   const port = gatePort === config.gate.port ? '' : ` --port ${gatePort}`;
+  const onRedis = config.store.engine === 'redis';
   const lines = [
     'Sluice is running. Ctrl-C stops it.',
     `  clients     ${hostPort(config.gate.host, gatePort)}, ${gates} gate process${gates === 1 ? '' : 'es'}`,
     `  HTTP        http://${hostPort(config.api.host, apiPort)} (POST /v1/push, /metrics, /readyz)`,
-    `  data        ${facts.dataDirectory}`,
-    `  durability  ${config.store.durability}`,
+    `  data        ${onRedis ? `Redis at ${config.redis.servers.join(', ')}` : facts.dataDirectory}`,
+    `  durability  ${onRedis ? 'as Redis is set up; the log says how' : config.store.durability}`,
   ];
   if (config.developmentMode) {
     lines.push('warning: nothing is configured: the app "demo" exists, with a key that everybody knows');

@@ -1,32 +1,36 @@
-/** Puts logic and its store together. */
+/** Puts logic and its store together: files of this machine, or Redis. */
 import { join } from 'node:path';
 import { delay } from '../clock/clock.ts';
 import { randomHex } from '../clock/random.ts';
-import type { Config } from '../config/config.ts';
 import { PiscinaSignaturePool } from '../logic/authentication/signature-pool.ts';
 import { TokenVerifier } from '../logic/authentication/token-verifier.ts';
+import type { MakeBackup } from '../logic/backups.ts';
 import { Logic } from '../logic/logic.ts';
-import { durabilityLevel } from '../model/durability.ts';
-import type { AppId } from '../model/ids.ts';
+import { durabilityLevel, durabilityName } from '../model/durability.ts';
 import { NodeTransport } from '../net/node-transport.ts';
 import { EmbeddedStore } from '../store/embedded/embedded-store.ts';
 import { NodeDisk } from '../store/embedded/node-disk.ts';
-import { type RetentionPolicy, StoreOpenError } from '../store/store.ts';
+import { NO_EVENTS } from '../store/redis/ownership.ts';
+import { type Store, type StoreInfo, StoreOpenError } from '../store/store.ts';
 import { logicMetrics } from './logic-metrics.ts';
+import { redisMetrics, redisStore } from './redis-engine.ts';
+import { retentionByApp } from './retention-by-app.ts';
+import { RunDirectory } from './run-directory.ts';
 import { type RoleContext, RoleStartError, type RunningRole } from './running-role.ts';
 
 const BOOT_ID_BYTES = 8;
 /** A stop that takes longer is cut off: what is not committed then was never acknowledged. */
 const STOP_MS_MAX = 1000;
+const STORE_CLOSE_MS_MAX = 700;
 
 export async function startLogic(context: RoleContext): Promise<RunningRole> {
   const { clock, random, log, metrics, start } = context;
-  const { config, dataDirectory, trunkPath } = start;
+  const { config, trunkPath } = start;
   const verifier = new TokenVerifier(config.apps, clock, new PiscinaSignaturePool());
-  const store = openableStore(context, join(dataDirectory, 'store'));
+  const { store, backup } = config.store.engine === 'redis' ? onRedis(context) : onDisk(context);
   const logic = new Logic({
     store,
-    backup: (directory) => store.backup(new NodeDisk(directory)),
+    ...(backup === undefined ? {} : { backup }),
     clock,
     random,
     log,
@@ -44,9 +48,10 @@ export async function startLogic(context: RoleContext): Promise<RunningRole> {
     },
   });
   logicMetrics(metrics, logic);
-  await logic.start().catch((error: unknown) => {
+  const info = await logic.start().catch((error: unknown) => {
     throw error instanceof StoreOpenError ? new RoleStartError(error.message) : error;
   });
+  tellStore(context, info);
   const stop = async (): Promise<void> => {
     const ended = logic.stop().then(() => verifier.close());
     await Promise.race([ended, delay(clock, STOP_MS_MAX)]);
@@ -54,24 +59,42 @@ export async function startLogic(context: RoleContext): Promise<RunningRole> {
   return { port: 0, stop, orphaned: () => Promise.resolve() };
 }
 
-function openableStore({ clock, random, start }: RoleContext, directory: string): EmbeddedStore {
-  const { store } = start.config;
-  return new EmbeddedStore({
-    disk: new NodeDisk(directory),
-    clock,
-    random,
-    durability: durabilityLevel(store.durability),
-    retention: retentionByApp(start.config),
-    partitions: store.partitions,
-    dedupeWindowMs: store.dedupeWindowMs,
-    segmentBytesMax: store.segmentBytes,
-  });
+interface StoreChoice {
+  readonly store: Store;
+  readonly backup?: MakeBackup;
 }
 
-function retentionByApp(config: Config): (app: AppId) => RetentionPolicy {
-  const { retentionAgeMs, retentionCount } = config.store;
-  const usual = { ageMs: retentionAgeMs, countMax: retentionCount };
-  const policies = new Map<string, RetentionPolicy>();
-  for (const app of config.apps) policies.set(app.id, { ageMs: app.retentionAgeMs, countMax: app.retentionCount });
-  return (app) => policies.get(app) ?? usual;
+function onDisk({ clock, random, start }: RoleContext): StoreChoice {
+  const { durability, partitions, dedupeWindowMs, segmentBytes } = start.config.store;
+  const store = new EmbeddedStore({
+    disk: new NodeDisk(join(start.dataDirectory, 'store')),
+    clock,
+    random,
+    durability: durabilityLevel(durability),
+    retention: retentionByApp(start.config),
+    partitions,
+    dedupeWindowMs,
+    segmentBytesMax: segmentBytes,
+  });
+  return { store, backup: (directory) => store.backup(new NodeDisk(directory)) };
+}
+
+function onRedis(context: RoleContext): StoreChoice {
+  const { index, random, metrics, start } = context;
+  const name = new RunDirectory(start.dataDirectory).logicName(index, random);
+  const store = redisStore(context, name, NO_EVENTS, STORE_CLOSE_MS_MAX);
+  redisMetrics(metrics, store, start.config);
+  return { store };
+}
+
+/** What a message is worth once it is acknowledged: the operator must not have to guess. */
+function tellStore({ log, metrics, start }: RoleContext, info: StoreInfo): void {
+  const { store, redis } = start.config;
+  const level = durabilityName(info.durability);
+  const replicas = info.shared === true ? redis.replicas : 0;
+  const { storeId, partitions, descriptions: servers } = info;
+  log.info({ engine: store.engine, storeId, partitions, durability: level, replicas, servers }, 'the store is open');
+  metrics.labelledGaugeFrom('sluice_store_durability', 'Logics by the level of their store.', 'level', () => [
+    [level, 1],
+  ]);
 }

@@ -3,6 +3,7 @@
  *
  *   primary.pid gate-1.pid … logic-1.pid api.pid    written when ready, removed on a clean exit; a dead one's is overwritten
  *   trunk.sock                                      gate, api ↔ logic
+ *   logic-1.name                                    how the other logics of one Redis know the one that runs here
  */
 import { createHash } from 'node:crypto';
 import {
@@ -17,6 +18,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { type Random, randomHex } from '../clock/random.ts';
 import { lockDirectory, type ProcessLock } from '../net/process-lock.ts';
 import { processTitle, runsUnderTitle } from './process-probe.ts';
 
@@ -24,6 +26,7 @@ import { processTitle, runsUnderTitle } from './process-probe.ts';
 const OWNER_ONLY = 0o700;
 /** Unix socket paths end at 107 bytes; some systems earlier. */
 const SOCKET_PATH_BYTES_MAX = 100;
+const LOGIC_NAME_BYTES = 16;
 const PID_FILE = /^(gate|logic|api)(?:-(\d+))?\.pid$/;
 
 /** A role that outlived its primary. */
@@ -67,6 +70,22 @@ export class RunDirectory {
     } catch {
       return undefined;
     }
+  }
+
+  /** The same at every start on this directory, so that a restarted logic takes up what it owned. */
+  logicName(index: number, random: Random): string {
+    const file = join(this.path, `logic-${index}.name`);
+    try {
+      const known = readFileSync(file, 'utf8').trim();
+      if (known !== '') return known;
+    } catch {
+      // The first start.
+    }
+    const name = randomHex(random, LOGIC_NAME_BYTES);
+    const aside = `${file}.new`;
+    writeFileSync(aside, `${name}\n`);
+    renameSync(aside, file);
+    return name;
   }
 
   /** What a killed primary left running. */

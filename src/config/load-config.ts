@@ -13,7 +13,7 @@ import { ConfigError, type ConfigProblem, shownValue } from './config-error.ts';
 import { didYouMean } from './did-you-mean.ts';
 import type { Environment } from './environment.ts';
 import { isLoopbackHost } from './hosts.ts';
-import { type ReadResult, readText, readTyped, shownOption, type Value } from './option-values.ts';
+import { defaultList, type ReadResult, readText, readTyped, shownOption, type Value } from './option-values.ts';
 import { environmentName, isOptionKey, nameOf, OPTION_KEYS, type OptionKey, optionOf, sectionOf } from './options.ts';
 
 export interface ConfigSources {
@@ -136,8 +136,9 @@ class ConfigLoader {
     const given = this.#given.get(key);
     if (given !== undefined) return given.value;
     const option = optionOf(key);
-    if (option.kind === 'cidrs') return [];
-    return profile === 'trusted' && option.trusted !== undefined ? option.trusted : option.default;
+    return (
+      defaultList(option) ?? (profile === 'trusted' && option.trusted !== undefined ? option.trusted : option.default)
+    );
   }
 
   /** Undefined: nothing is configured, the development app applies. */
@@ -163,6 +164,7 @@ class ConfigLoader {
     atMost('gate.bodyBytesMax', 'gate.windowBytes');
     atMost('gate.bodyBytesMax', 'gate.partialFrameBytesMax');
     atMost('gate.bodyBytesMax', 'gate.outboxHardBytes');
+    atMost('redis.commandTimeoutMs', 'redis.leaseMs');
     if (!isLoopbackHost(String(values.get('api.host'))) && values.get('api.key') === '') {
       this.#refuseGiven('api.host', values, 'a loopback address, or set api.key as well');
     }

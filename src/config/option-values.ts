@@ -1,4 +1,5 @@
 /** Reads and checks single values: typed ones from a file, text from the environment and from flags. */
+import { parseAddress } from './addresses.ts';
 import { shownValue } from './config-error.ts';
 import { isCidr, isHost } from './hosts.ts';
 import type { Option } from './option.ts';
@@ -18,7 +19,8 @@ export function readTyped(option: Option, given: unknown): ReadResult {
     case 'flag':
       return typeof given === 'boolean' ? { value: given } : refuse(option);
     case 'cidrs':
-      return readCidrs(option, Array.isArray(given) ? given : [given]);
+    case 'addresses':
+      return readList(option, Array.isArray(given) ? given : [given]);
     default:
       return typeof given === 'string' ? readString(option, given) : refuse(option);
   }
@@ -32,7 +34,8 @@ export function readText(option: Option, given: string): ReadResult {
     case 'flag':
       return given === 'true' || given === 'false' ? { value: given === 'true' } : refuse(option);
     case 'cidrs':
-      return readCidrs(option, given.split(','));
+    case 'addresses':
+      return readList(option, given.split(','));
     default:
       return readString(option, given);
   }
@@ -56,6 +59,8 @@ export function allowedText(option: Option): string {
       return `at least ${option.min} bytes, not empty`;
     case 'cidrs':
       return 'address blocks such as 10.0.0.0/8';
+    case 'addresses':
+      return 'addresses such as 10.0.0.5:6379, or paths of sockets';
     default:
       return option.min === undefined ? 'text' : 'text, not empty';
   }
@@ -82,13 +87,20 @@ function readString(option: Option, given: string): ReadResult {
   return { value: given };
 }
 
-function readCidrs(option: Option, given: readonly unknown[]): ReadResult {
-  const blocks: string[] = [];
-  for (const block of given) {
-    if (typeof block !== 'string' || !isCidr(block.trim())) return refuse(option);
-    blocks.push(block.trim());
+/** The list that a default means; '' is an empty one. */
+export function defaultList(option: Option): readonly string[] | undefined {
+  if (option.kind !== 'cidrs' && option.kind !== 'addresses') return undefined;
+  return option.default === '' ? [] : String(option.default).split(',');
+}
+
+function readList(option: Option, given: readonly unknown[]): ReadResult {
+  const isMember = option.kind === 'cidrs' ? isCidr : (text: string): boolean => parseAddress(text) !== undefined;
+  const members: string[] = [];
+  for (const member of given) {
+    if (typeof member !== 'string' || !isMember(member.trim())) return refuse(option);
+    members.push(member.trim());
   }
-  return { value: blocks };
+  return { value: members };
 }
 
 function refuse(option: Option): ReadResult {

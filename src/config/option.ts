@@ -18,8 +18,11 @@ export interface Option {
   readonly protects?: string;
 }
 
-/** `cidrs`: comma-separated address blocks. `text` and `path` may be empty; `secret` is never printed. */
-export type OptionKind = 'integer' | 'flag' | 'choice' | 'text' | 'path' | 'host' | 'secret' | 'cidrs';
+/**
+ * `cidrs`: comma-separated address blocks; `addresses`: comma-separated `host:port` or paths of sockets. `text` and `path` may
+ * be empty; `secret` is never printed.
+ */
+export type OptionKind = 'integer' | 'flag' | 'choice' | 'text' | 'path' | 'host' | 'secret' | 'cidrs' | 'addresses';
 
 /** The type of an option's value, from its row. */
 export type OptionValue<O> = O extends { kind: 'integer' }
@@ -28,6 +31,6 @@ export type OptionValue<O> = O extends { kind: 'integer' }
     ? boolean
     : O extends { kind: 'choice'; choices: readonly (infer Choice)[] }
       ? Choice
-      : O extends { kind: 'cidrs' }
+      : O extends { kind: 'cidrs' | 'addresses' }
         ? readonly string[]
         : string;

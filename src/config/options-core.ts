@@ -112,12 +112,18 @@ export const CORE_OPTIONS = {
     unit: 'bytes',
     description: 'Most payload bytes in one page of an offline pull.',
   },
+  'store.engine': {
+    kind: 'choice',
+    default: 'embedded',
+    choices: ['embedded', 'redis'],
+    description: 'Where everything is kept: in files of this machine, or in Redis, which several machines share.',
+  },
   'store.durability': {
     kind: 'choice',
     default: 'disk',
     choices: ['disk', 'os', 'memory'],
     description:
-      'How safe a message is when it is acknowledged: on stable storage, with the system, or in memory only.',
+      'How safe a message is when the embedded store acknowledges it: on stable storage, with the system, or in memory only; with Redis, its own settings decide.',
   },
   'store.partitions': {
     kind: 'integer',

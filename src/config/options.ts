@@ -7,14 +7,20 @@ import type { Option } from './option.ts';
 import { CORE_OPTIONS } from './options-core.ts';
 import { GATE_OPTIONS } from './options-gate.ts';
 import { LIMIT_OPTIONS } from './options-limits.ts';
+import { REDIS_OPTIONS } from './options-redis.ts';
 
-export type OptionTable = typeof CORE_OPTIONS & typeof GATE_OPTIONS & typeof LIMIT_OPTIONS;
+export type OptionTable = typeof CORE_OPTIONS & typeof GATE_OPTIONS & typeof LIMIT_OPTIONS & typeof REDIS_OPTIONS;
 export type OptionKey = keyof OptionTable;
 
-export const OPTIONS: OptionTable = { ...CORE_OPTIONS, ...GATE_OPTIONS, ...LIMIT_OPTIONS };
+export const OPTIONS: OptionTable = {
+  ...CORE_OPTIONS,
+  ...GATE_OPTIONS,
+  ...LIMIT_OPTIONS,
+  ...REDIS_OPTIONS,
+};
 
 /** The order of sections in printed configurations and documents. */
-const SECTIONS: readonly string[] = ['', 'data', 'log', 'gate', 'limits', 'trunk', 'logic', 'store', 'api'];
+const SECTIONS: readonly string[] = ['', 'data', 'log', 'gate', 'limits', 'trunk', 'logic', 'store', 'redis', 'api'];
 
 /** All keys, sections together. */
 export const OPTION_KEYS: readonly OptionKey[] = (Object.keys(OPTIONS) as OptionKey[]).sort(bySection);

@@ -93,6 +93,7 @@ export class Delivery {
     sendack.messageId = operation.messageId;
     sendack.serverTimeMs = operation.timeMs;
     sendack.dup = operation.status === AppendStatus.Duplicate;
+    sendack.replicas = operation.replicas ?? 0;
     sendack.ownEpoch = ownEpoch;
     sendack.ownSeq = ownSeq;
     const { writer } = link;

@@ -247,6 +247,10 @@ export interface StoreInfo {
   storeId: string;
   partitions: number;
   durability: Durability;
+  /** Other logics own partitions of it too; which are owned here is told as it changes. */
+  shared?: boolean;
+  /** What holds the data, a line each, for the log. */
+  descriptions?: readonly string[];
 }
 
 export interface Store {

@@ -10,6 +10,8 @@ export class StoreCounters {
   epochsRaised = 0;
   /** Partitions that another owner took. */
   partitionsLost = 0;
+  /** Senders' copies that another owner has to make. */
+  copiesElsewhere = 0;
   /** Replicas that confirmed the last batch, and batches that fewer confirmed than were asked for. */
   replicasConfirmed = 0;
   batchesUnconfirmed = 0;

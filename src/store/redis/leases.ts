@@ -22,7 +22,7 @@ export interface LeaseOptions {
   readonly client: RedisClient;
   readonly keys: StoreKeys;
   readonly partitions: number;
-  /** Unique for every start of a process. */
+  /** Of no other process that lives. */
   readonly name: string;
   readonly leaseMs: number;
   /** For a partition that nobody has written to. */

@@ -17,6 +17,11 @@ export interface RedisStoreOptions {
   random: Random;
   retention: (app: AppId) => RetentionPolicy;
   events?: OwnershipEvents;
+  /**
+   * Of this logic among the others. A start under the name of one that died takes its partitions at once instead of after
+   * its lease; two that live under one name take them from each other. Random by default.
+   */
+  name?: string;
   /** For a new store; an existing one keeps its own. */
   partitions?: number;
   /** Epoch of partitions that nobody has written to; see `epochAt` for the default. */
@@ -35,21 +40,22 @@ export interface RedisStoreOptions {
   retentionSweepMs?: number;
 }
 
-const DEFAULTS: Required<Omit<RedisStoreOptions, 'client' | 'clock' | 'random' | 'retention' | 'firstEpoch'>> = {
-  events: NO_EVENTS,
-  partitions: PARTITIONS_DEFAULT,
-  keyPrefix: KEY_PREFIX_DEFAULT,
-  allowVolatile: false,
-  dedupeWindowMs: DEDUPE_WINDOW_MS_DEFAULT,
-  leaseMs: 15_000,
-  queueOperationsMax: 65_536,
-  batchOperationsMax: 256,
-  batchBytesMax: 512 * 1024,
-  copyWaitMs: 200,
-  readTimeoutMs: 10_000,
-  closeTimeoutMs: 5000,
-  retentionSweepMs: 1000,
-};
+const DEFAULTS: Required<Omit<RedisStoreOptions, 'client' | 'clock' | 'random' | 'retention' | 'firstEpoch' | 'name'>> =
+  {
+    events: NO_EVENTS,
+    partitions: PARTITIONS_DEFAULT,
+    keyPrefix: KEY_PREFIX_DEFAULT,
+    allowVolatile: false,
+    dedupeWindowMs: DEDUPE_WINDOW_MS_DEFAULT,
+    leaseMs: 15_000,
+    queueOperationsMax: 65_536,
+    batchOperationsMax: 256,
+    batchBytesMax: 512 * 1024,
+    copyWaitMs: 200,
+    readTimeoutMs: 10_000,
+    closeTimeoutMs: 5000,
+    retentionSweepMs: 1000,
+  };
 
 export type FullOptions = RedisStoreOptions & typeof DEFAULTS;
 

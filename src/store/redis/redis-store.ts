@@ -62,7 +62,7 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
   /** Partitions with a refusal that is not reported yet. */
   readonly #refusing = new Set<PartitionNumber>();
   #sweepTurn = 0;
-  /** Of this start, among the logics. */
+  /** Among the logics. */
   #name = '';
   #timer: TimerHandle;
   #closing: Promise<void> | undefined;
@@ -82,7 +82,8 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
       const facts = await retried(clock, () => checkServers(client, allowVolatile));
       await this.#openData(facts);
       const { storeId, partitions } = this.#meta!;
-      return { storeId, partitions, durability: facts.durability };
+      const { durability, descriptions } = facts;
+      return { storeId, partitions, durability, shared: true, descriptions };
     } catch (error) {
       client.close();
       if (error instanceof StoreOpenError) throw error;
@@ -117,6 +118,10 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
     return this.#closing;
   }
 
+  get partitionsOwned(): number {
+    return this.#lanes.reduce((count, lane) => count + (lane === undefined ? 0 : 1), 0);
+  }
+
   owns(partition: PartitionNumber): boolean {
     return this.#lanes[partition] !== undefined;
   }
@@ -125,7 +130,10 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
   copy(item: CopyItem): boolean {
     const partition = partitionOf(item.app, item.uid, this.#meta!.partitions);
     const lane = this.#lanes[partition];
-    if (lane === undefined || !lane.isOpen) return this.#options.events.copyElsewhere(partition, item);
+    if (lane === undefined || !lane.isOpen) {
+      this.counters.copiesElsewhere++;
+      return this.#options.events.copyElsewhere(partition, item);
+    }
     lane.push(item);
     return true;
   }
@@ -220,7 +228,7 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
     const { client, clock, random, partitions, leaseMs } = this.#options;
     const fresh = { storeId: randomHex(random, 16), partitions };
     this.#meta = await retried(clock, () => loadMeta(client, this.#keys.meta, fresh));
-    this.#name = randomHex(random, 16);
+    this.#name = this.#options.name ?? randomHex(random, 16);
     const firstEpoch = this.#options.firstEpoch ?? epochAt(clock.wallMs());
     this.#leases = new Leases(
       {

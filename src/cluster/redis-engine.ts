@@ -1,0 +1,77 @@
+/** The store on Redis, from the configuration. */
+import { parseAddresses } from '../config/addresses.ts';
+import type { Config } from '../config/config.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import type { RedisScript } from '../store/redis/client.ts';
+import type { OwnershipEvents } from '../store/redis/ownership.ts';
+import { RedisStore } from '../store/redis/redis-store.ts';
+import { RoutingClient } from '../store/redis/routing-client.ts';
+import { STORE_SCRIPTS } from '../store/redis/scripts.ts';
+import { retentionByApp } from './retention-by-app.ts';
+import type { RoleContext } from './running-role.ts';
+
+/** Longer than the waits between the restarts of a role, so that a Redis that is away for a while ends no system. */
+const OPEN_TIMEOUT_MS = 15_000;
+
+/** The connections that every part of a process shares. @param scripts loaded on each of them before it is used */
+export function redisClient({ clock, start }: RoleContext, scripts: readonly RedisScript[]): RoutingClient {
+  const { redis } = start.config;
+  return new RoutingClient({
+    clock,
+    scripts,
+    servers: parseAddresses(redis.servers),
+    cluster: redis.cluster,
+    ...(redis.username === '' ? {} : { username: redis.username }),
+    ...(redis.password === '' ? {} : { password: redis.password }),
+    tls: redis.tls,
+    commandTimeoutMs: redis.commandTimeoutMs,
+    connectTimeoutMs: redis.commandTimeoutMs,
+    openTimeoutMs: OPEN_TIMEOUT_MS,
+    replicas: redis.replicas,
+    replicaTimeoutMs: redis.replicaTimeoutMs,
+  });
+}
+
+/** @param name of this logic, the same after a restart */
+export function redisStore(
+  context: RoleContext,
+  name: string,
+  events: OwnershipEvents,
+  closeTimeoutMs: number,
+): RedisStore {
+  const { clock, random, start } = context;
+  const { redis, store } = start.config;
+  return new RedisStore({
+    client: redisClient(context, STORE_SCRIPTS),
+    clock,
+    random,
+    name,
+    events,
+    retention: retentionByApp(start.config),
+    partitions: store.partitions,
+    dedupeWindowMs: store.dedupeWindowMs,
+    keyPrefix: redis.keyPrefix,
+    allowVolatile: redis.allowVolatile,
+    leaseMs: redis.leaseMs,
+    closeTimeoutMs,
+  });
+}
+
+export function redisMetrics(metrics: Metrics, store: RedisStore, { redis }: Config): void {
+  const { counters } = store;
+  const gauge = metrics.gaugeFrom.bind(metrics);
+  gauge('sluice_redis_partitions_owned', 'Partitions whose owner is here.', () => store.partitionsOwned);
+  gauge('sluice_redis_replicas_wanted', 'Replicas waited for (redis.replicas).', () => redis.replicas);
+  gauge('sluice_redis_replicas_confirmed', 'Replicas that confirmed the last call.', () => counters.replicasConfirmed);
+  const totals: [name: string, help: string, read: () => number][] = [
+    ['calls', 'Calls that wrote a batch of operations.', () => counters.calls],
+    ['operations', 'Operations written; divided by the calls: how well they share them.', () => counters.operations],
+    ['retries', 'Calls repeated because their outcome was not known or Redis was away.', () => counters.retries],
+    ['lost_operations', 'Acknowledged operations that Redis had lost.', () => counters.lostOperations],
+    ['epochs_raised', 'New epochs after a loss; the clients concerned are told.', () => counters.epochsRaised],
+    ['partitions_lost', 'Partitions that another logic took.', () => counters.partitionsLost],
+    ['batches_unconfirmed', 'Calls that too few replicas confirmed.', () => counters.batchesUnconfirmed],
+    ['copies_elsewhere', "Senders' copies for another logic to make.", () => counters.copiesElsewhere],
+  ];
+  for (const [name, help, read] of totals) metrics.counterFrom(`sluice_redis_${name}_total`, help, read);
+}
