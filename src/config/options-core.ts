@@ -50,6 +50,15 @@ export const CORE_OPTIONS = {
     description: 'Missed heartbeats after which a trunk link counts as broken.',
     protects: 'A frozen peer that keeps requests waiting.',
   },
+  'trunk.flushIntervalMs': {
+    kind: 'integer',
+    default: 1,
+    min: 0,
+    max: 100,
+    unit: 'ms',
+    zero: 'every turn of the event loop sends what it has',
+    description: 'Least time between two batches of a trunk link while frames come densely.',
+  },
   'logic.loginConcurrency': {
     kind: 'integer',
     default: 64,
@@ -124,6 +133,16 @@ export const CORE_OPTIONS = {
     choices: ['disk', 'os', 'memory'],
     description:
       'How safe a message is when the embedded store acknowledges it: on stable storage, with the system, or in memory only; with Redis, its own settings decide.',
+  },
+  'store.commitIntervalMs': {
+    kind: 'integer',
+    default: 2,
+    min: 0,
+    max: 100,
+    unit: 'ms',
+    zero: 'a commit begins as soon as the one before it is done',
+    description:
+      'Least time between two commits while messages come densely, at level disk; longer saves CPU and adds latency.',
   },
   'store.partitions': {
     kind: 'integer',
