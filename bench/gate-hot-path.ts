@@ -222,7 +222,10 @@ async function main(): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'gate-hot-path-'));
   const welcome = { version: TRUNK_VERSION, bootId: 'bench', partitions: 64, durability: 3 };
   const address = trunkAddress(directory);
-  await new TrunkServer({ transport, clock, address, times: TRUNK_TIMES, welcome }, new PairLogic()).start();
+  await new TrunkServer(
+    { transport, clock, addresses: [address], times: TRUNK_TIMES, welcome },
+    new PairLogic(),
+  ).start();
   const child = fork(process.argv[1] as string, ['gate', directory]);
   const answer = (): Promise<unknown> => new Promise((resolve) => child.once('message', resolve));
   const sample = async (): Promise<Sample> => {

@@ -11,7 +11,7 @@ import { NodeTransport } from '../src/net/node-transport.ts';
 import { writeApiPushed } from '../src/trunk/api-frames.ts';
 import { dispatchToLogic, type LogicFrameHandler } from '../src/trunk/trunk-dispatch.ts';
 import type { TrunkLink } from '../src/trunk/trunk-link.ts';
-import type { ApiPushFrame } from '../src/trunk/trunk-protocol.ts';
+import { type ApiPushFrame, TRUNK_VERSION } from '../src/trunk/trunk-protocol.ts';
 import { TrunkServer } from '../src/trunk/trunk-server.ts';
 
 const clock = new SystemClock();
@@ -31,10 +31,10 @@ class FakeLogic {
   #onEvent: () => void = () => {};
 
   constructor(path: string) {
-    const welcome = { version: 1, bootId: 'logic', partitions: 64, durability: 3 };
+    const welcome = { version: TRUNK_VERSION, bootId: 'logic', partitions: 64, durability: 3 };
     const handler = { onApiPush: this.#onApiPush } as unknown as LogicFrameHandler<TrunkLink>;
     this.#server = new TrunkServer(
-      { transport: new NodeTransport(), clock, address: { path }, times, welcome },
+      { transport: new NodeTransport(), clock, addresses: [{ path }], times, welcome },
       {
         onLinkUp: () => this.#onEvent(),
         onLinkDown: () => this.#onEvent(),

@@ -250,3 +250,46 @@ test('a command to Redis may not outlast the lease that depends on it', () => {
   assert.equal(problem?.key, 'redis.commandTimeoutMs');
   assert.equal(load(undefined, {}, { 'redis.leaseMs': '500', 'redis.commandTimeoutMs': '500' }).redis.leaseMs, 500);
 });
+
+const TRUNK_SECRET = 'a trunk secret of 32 bytes and more';
+
+for (const [key, value] of [
+  ['trunk.listen', '0.0.0.0:7500'],
+  ['trunk.logics', '127.0.0.1:7500,10.0.0.1:7500'],
+] as const) {
+  test(`T19: ${key} on a network needs trunk.secret`, () => {
+    assert.deepEqual(
+      problemsOf(undefined, {}, { [key]: value }).map((problem) => [problem.key, problem.allowed]),
+      [[key, 'loopback addresses, or set trunk.secret (or trunk.secretFile) as well']],
+    );
+    const config = load(undefined, {}, { [key]: value, 'trunk.secret': TRUNK_SECRET });
+    assert.equal(config.trunk.secret, TRUNK_SECRET);
+    load(undefined, {}, { [key]: '127.0.0.1:7500' });
+  });
+}
+
+test('the trunk secret comes from a file as well, without the white space around it', () => {
+  const path = join(folder, 'trunk-secret');
+  writeFileSync(path, `${TRUNK_SECRET}\n`);
+  assert.equal(load(undefined, {}, { 'trunk.secretFile': path }).trunk.secret, TRUNK_SECRET);
+});
+
+test('T26: a trunk secret file that is missing, short, or given beside a secret is refused', () => {
+  const path = join(folder, 'short-secret');
+  writeFileSync(path, ' short \n');
+  for (const flags of [
+    { 'trunk.secretFile': join(folder, 'missing') },
+    { 'trunk.secretFile': path },
+    { 'trunk.secretFile': path, 'trunk.secret': TRUNK_SECRET },
+  ]) {
+    const problems = problemsOf(undefined, {}, flags);
+    assert.ok(problems.every(({ key }) => key === 'trunk.secretFile'));
+  }
+});
+
+test('a certificate of the trunk needs its key', () => {
+  assert.deepEqual(
+    problemsOf(undefined, {}, { 'trunk.tlsCert': '/tmp/cert.pem' }).map(({ key }) => key),
+    ['trunk.tlsCert'],
+  );
+});

@@ -32,7 +32,7 @@ class MulticastLogic {
   constructor(path: string) {
     const welcome = { version: TRUNK_VERSION, bootId: 'bench', partitions: PARTITIONS, durability: 1 };
     const times = { heartbeatMs: 2000, heartbeatMisses: 3 };
-    const options = { transport: new NodeTransport(), clock: this.#clock, address: { path }, times, welcome };
+    const options = { transport: new NodeTransport(), clock: this.#clock, addresses: [{ path }], times, welcome };
     this.#server = new TrunkServer(options, {
       onLinkUp: (link) => {
         this.#link = link;

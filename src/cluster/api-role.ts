@@ -2,8 +2,9 @@
 import { Api } from '../api/api.ts';
 import { randomHex } from '../clock/random.ts';
 import { aggregate, METRICS_CONTENT_TYPE } from '../metrics/aggregate.ts';
-import { NodeTransport } from '../net/node-transport.ts';
+import type { Address } from '../net/transport.ts';
 import { listenProblem, type RoleContext, RoleStartError, type RunningRole } from './running-role.ts';
+import { logicAddresses, trunkAccess, trunkTransport } from './trunk-ends.ts';
 
 const BOOT_ID_BYTES = 8;
 
@@ -17,11 +18,12 @@ export async function startApi(context: RoleContext): Promise<RunningRole> {
     port: start.apiPort,
     key: config.api.key,
     trunk: {
-      transport: new NodeTransport(),
+      transport: trunkTransport(config),
       clock,
       random,
-      address: { path: trunkPath },
+      address: logicAddresses(config, trunkPath)[0] as Address,
       times: config.trunk,
+      access: trunkAccess(context),
       name: 'api',
       bootId: randomHex(random, BOOT_ID_BYTES),
     },

@@ -7,6 +7,7 @@ import type { Address } from '../net/transport.ts';
 import { connectionsByDescriptors } from './descriptor-limit.ts';
 import { gateMetrics } from './gate-metrics.ts';
 import { listenProblem, type RoleContext, RoleStartError, type RunningRole } from './running-role.ts';
+import { logicAddresses, trunkAccess, trunkTransport } from './trunk-ends.ts';
 
 const BOOT_ID_BYTES = 8;
 /** One connection is accepted per listener and turn of the event loop. */
@@ -25,8 +26,10 @@ export async function startGate(context: RoleContext): Promise<RunningRole> {
     name: `gate ${index}`,
     bootId: randomHex(random, BOOT_ID_BYTES),
     listen: addresses(config.gate.host, gatePort),
-    trunk: { path: trunkPath },
+    trunk: logicAddresses(config, trunkPath)[0] as Address,
     trunkTimes: config.trunk,
+    trunkAccess: trunkAccess(context),
+    trunkTransport: trunkTransport(config),
     limits: {
       ...config.gate,
       ...config.limits,

@@ -7,7 +7,6 @@ import { TokenVerifier } from '../logic/authentication/token-verifier.ts';
 import type { MakeBackup } from '../logic/backups.ts';
 import { Logic } from '../logic/logic.ts';
 import { durabilityLevel, durabilityName } from '../model/durability.ts';
-import { NodeTransport } from '../net/node-transport.ts';
 import { EmbeddedStore } from '../store/embedded/embedded-store.ts';
 import { NodeDisk } from '../store/embedded/node-disk.ts';
 import { NO_EVENTS } from '../store/redis/ownership.ts';
@@ -17,6 +16,7 @@ import { redisMetrics, redisStore } from './redis-engine.ts';
 import { retentionByApp } from './retention-by-app.ts';
 import { RunDirectory } from './run-directory.ts';
 import { type RoleContext, RoleStartError, type RunningRole } from './running-role.ts';
+import { listenAddresses, trunkAccess, trunkTransport } from './trunk-ends.ts';
 
 const BOOT_ID_BYTES = 8;
 /** A stop that takes longer is cut off: what is not committed then was never acknowledged. */
@@ -39,9 +39,10 @@ export async function startLogic(context: RoleContext): Promise<RunningRole> {
     loginLimits: config.limits,
     apps: config.apps,
     bootId: randomHex(random, BOOT_ID_BYTES),
-    transport: new NodeTransport(),
-    address: { path: trunkPath },
+    transport: trunkTransport(config),
+    addresses: listenAddresses(config, trunkPath),
     times: config.trunk,
+    trunkAccess: trunkAccess(context),
     onFatal: () => {
       // The links end at once, so that the gates can tell their clients; then a fresh process reopens the store.
       clock.defer(() => process.exit(1));
@@ -65,7 +66,7 @@ interface StoreChoice {
 }
 
 function onDisk({ clock, random, start }: RoleContext): StoreChoice {
-  const { durability, partitions, dedupeWindowMs, segmentBytes, commitIntervalMs } = start.config.store;
+  const { durability, partitions, dedupeWindowMs, segmentBytes } = start.config.store;
   const store = new EmbeddedStore({
     disk: new NodeDisk(join(start.dataDirectory, 'store')),
     clock,
@@ -75,7 +76,6 @@ function onDisk({ clock, random, start }: RoleContext): StoreChoice {
     partitions,
     dedupeWindowMs,
     segmentBytesMax: segmentBytes,
-    commitIntervalMs,
   });
   return { store, backup: (directory) => store.backup(new NodeDisk(directory)) };
 }

@@ -15,6 +15,7 @@ import type { Environment } from './environment.ts';
 import { isLoopbackHost } from './hosts.ts';
 import { defaultList, type ReadResult, readText, readTyped, shownOption, type Value } from './option-values.ts';
 import { environmentName, isOptionKey, nameOf, OPTION_KEYS, type OptionKey, optionOf, sectionOf } from './options.ts';
+import { readTrunkSecret, type TrunkProblem, trunkProblems } from './trunk-security.ts';
 
 export interface ConfigSources {
   /** A configuration file that must exist. Otherwise `SLUICE_CONFIG`, otherwise `sluice.toml` when there is one. */
@@ -55,6 +56,7 @@ class ConfigLoader {
     const profile = this.#profile();
     const values = new Map<OptionKey, Value>(OPTION_KEYS.map((key) => [key, this.#valueOf(key, profile)]));
     const apps = this.#apps(table['apps'], values, file);
+    this.#checkTrunk(values);
     this.#checkCombinations(values, apps === undefined);
     this.#stopOnProblems();
     return assemble(values, profile, apps, file);
@@ -172,6 +174,15 @@ class ConfigLoader {
       const allowed = 'a loopback address while no app is configured: the development key is known to everybody';
       this.#refuseGiven('gate.host', values, allowed);
     }
+  }
+
+  /** Also takes the secret from its file. */
+  #checkTrunk(values: Map<OptionKey, Value>): void {
+    const problems: TrunkProblem[] = [];
+    const secret = readTrunkSecret(values, problems);
+    values.set('trunk.secret', secret);
+    for (const [key, allowed] of [...problems, ...trunkProblems(values, secret)])
+      this.#refuseGiven(key, values, allowed);
   }
 
   #refuseGiven(key: OptionKey, values: ReadonlyMap<OptionKey, Value>, allowed: string): void {

@@ -1,4 +1,4 @@
-/** The option table, part 3: the process, the trunk, logic, the store and the HTTP side. */
+/** The option table, part 3: the process, logic, the store and the HTTP side. */
 export const CORE_OPTIONS = {
   profile: {
     kind: 'choice',
@@ -28,36 +28,6 @@ export const CORE_OPTIONS = {
     kind: 'path',
     default: '',
     description: 'File that log lines are appended to; empty: standard error.',
-  },
-  'trunk.path': {
-    kind: 'path',
-    default: '',
-    description: 'Unix socket between gate and logic; empty: under data.directory/run.',
-  },
-  'trunk.heartbeatMs': {
-    kind: 'integer',
-    default: 2000,
-    min: 100,
-    max: 60_000,
-    unit: 'ms',
-    description: 'Heartbeat interval between gate and logic.',
-  },
-  'trunk.heartbeatMisses': {
-    kind: 'integer',
-    default: 3,
-    min: 1,
-    max: 100,
-    description: 'Missed heartbeats after which a trunk link counts as broken.',
-    protects: 'A frozen peer that keeps requests waiting.',
-  },
-  'trunk.flushIntervalMs': {
-    kind: 'integer',
-    default: 1,
-    min: 0,
-    max: 100,
-    unit: 'ms',
-    zero: 'every turn of the event loop sends what it has',
-    description: 'Least time between two batches of a trunk link while frames come densely.',
   },
   'logic.loginConcurrency': {
     kind: 'integer',
@@ -133,16 +103,6 @@ export const CORE_OPTIONS = {
     choices: ['disk', 'os', 'memory'],
     description:
       'How safe a message is when the embedded store acknowledges it: on stable storage, with the system, or in memory only; with Redis, its own settings decide.',
-  },
-  'store.commitIntervalMs': {
-    kind: 'integer',
-    default: 2,
-    min: 0,
-    max: 100,
-    unit: 'ms',
-    zero: 'a commit begins as soon as the one before it is done',
-    description:
-      'Least time between two commits while messages come densely, at level disk; longer saves CPU and adds latency.',
   },
   'store.partitions': {
     kind: 'integer',

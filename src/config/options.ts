@@ -8,8 +8,13 @@ import { CORE_OPTIONS } from './options-core.ts';
 import { GATE_OPTIONS } from './options-gate.ts';
 import { LIMIT_OPTIONS } from './options-limits.ts';
 import { REDIS_OPTIONS } from './options-redis.ts';
+import { TRUNK_OPTIONS } from './options-trunk.ts';
 
-export type OptionTable = typeof CORE_OPTIONS & typeof GATE_OPTIONS & typeof LIMIT_OPTIONS & typeof REDIS_OPTIONS;
+export type OptionTable = typeof CORE_OPTIONS &
+  typeof GATE_OPTIONS &
+  typeof LIMIT_OPTIONS &
+  typeof REDIS_OPTIONS &
+  typeof TRUNK_OPTIONS;
 export type OptionKey = keyof OptionTable;
 
 export const OPTIONS: OptionTable = {
@@ -17,6 +22,7 @@ export const OPTIONS: OptionTable = {
   ...GATE_OPTIONS,
   ...LIMIT_OPTIONS,
   ...REDIS_OPTIONS,
+  ...TRUNK_OPTIONS,
 };
 
 /** The order of sections in printed configurations and documents. */

@@ -3,6 +3,7 @@ import type { Clock } from '../clock/clock.ts';
 import type { Random } from '../clock/random.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Address, Transport } from '../net/transport.ts';
+import type { TrunkAccess } from '../trunk/trunk-access.ts';
 import type { TrunkTimes } from '../trunk/trunk-link.ts';
 import type { AdmissionLimits } from './admission.ts';
 import type { AnnouncedLimits } from './announced-limits.ts';
@@ -44,6 +45,9 @@ export interface GateOptions {
   /** Where the logic listens. */
   readonly trunk: Address;
   readonly trunkTimes: TrunkTimes;
+  readonly trunkAccess?: TrunkAccess | undefined;
+  /** Where the trunk's sockets differ from those of clients. */
+  readonly trunkTransport?: Transport | undefined;
   readonly limits: GateLimits;
   /** Whether the logic needs the addresses of clients (per-address limits). */
   readonly tellAddress: boolean;

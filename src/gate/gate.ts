@@ -84,11 +84,12 @@ export class Gate implements AcceptHandler {
     );
     this.#logic.dialer = new TrunkDialer(
       {
-        transport: options.transport,
+        transport: options.trunkTransport ?? options.transport,
         clock,
         random,
         address: options.trunk,
         times: options.trunkTimes,
+        access: options.trunkAccess,
         role: 'gate',
         name: options.name,
         bootId: options.bootId,

@@ -4,6 +4,7 @@ import type { AppConfig } from '../config/apps.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Address, Transport } from '../net/transport.ts';
 import { NewDeviceStart, SessionPolicy, type Store } from '../store/store.ts';
+import type { TrunkAccess } from '../trunk/trunk-access.ts';
 import type { TrunkTimes } from '../trunk/trunk-link.ts';
 import type { CredentialVerifier } from './authentication/credential.ts';
 import type { MakeBackup } from './backups.ts';
@@ -39,8 +40,9 @@ export interface LogicOptions {
   readonly bootId: string;
   readonly transport: Transport;
   /** Where gates and apis dial. */
-  readonly address: Address;
+  readonly addresses: readonly Address[];
   readonly times: TrunkTimes;
+  readonly trunkAccess?: TrunkAccess | undefined;
   /** For a store that can be backed up while it is in use. */
   readonly backup?: MakeBackup;
   /** The store is dead: the process must exit with a code other than 0 and be started again. Called once. */

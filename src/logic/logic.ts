@@ -104,11 +104,11 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
 
   /** Opens the store, then listens for gates. Rejects with what the operator must know. */
   async start(): Promise<StoreInfo> {
-    const { store, transport, clock, address, times, bootId } = this.#options;
+    const { store, transport, clock, addresses, times, bootId, trunkAccess } = this.#options;
     const info = await store.open(this);
     this.#delivery = new Delivery(this.sessions, this.errors, this.#pushApi, this.counters, info.durability);
     const welcome = { version: TRUNK_VERSION, bootId, partitions: info.partitions, durability: info.durability };
-    this.#server = new TrunkServer({ transport, clock, address, times, welcome }, this);
+    this.#server = new TrunkServer({ transport, clock, addresses, times, welcome, access: trunkAccess }, this);
     this.#state = LogicState.Running;
     await this.#server.start();
     return info;

@@ -1,5 +1,5 @@
 /**
- * The real transport, over `node:net`: the only file that knows sockets.
+ * The real transport, over `node:net` and, where it is given certificates, `node:tls`.
  *
  *     net.Socket ──[STREAM]──▶ NodeStream ──▶ handler (one for all streams of a listener) ──▶ owner's tables by `slot`
  *                ◀──#socket───
@@ -22,130 +22,16 @@
  */
 import { lstat, unlink } from 'node:fs/promises';
 import * as net from 'node:net';
-import type { AcceptHandler, Address, DialHandler, Listener, Stream, StreamHandler, Transport } from './transport.ts';
+import { NodeStream, onConnect, onData, onSharedRead } from './node-stream.ts';
+import { acceptTls, dialTls, type TlsFiles } from './tls-sockets.ts';
+import type { AcceptHandler, Address, DialHandler, Listener, Stream, Transport } from './transport.ts';
 
 /** sun_path holds 108 bytes with its end mark. */
 export const UNIX_PATH_BYTES_MAX = 107;
 const BACKLOG_DEFAULT = 4096;
 const READ_BUFFER_BYTES = 64 * 1024;
 
-const STREAM: unique symbol = Symbol('stream');
-
-interface StreamSocket extends net.Socket {
-  [STREAM]: NodeStream;
-}
-
-/** Open ⇄ Blocked → Ending → Closed; each may go to Closed at once. */
-const StreamState = {
-  Open: 0,
-  /** `write` has answered false: a drain is awaited. */
-  Blocked: 1,
-  /** `end` was called: nothing is written or reported any more. */
-  Ending: 2,
-  Closed: 3,
-} as const;
-type StreamState = (typeof StreamState)[keyof typeof StreamState];
-
-class NodeStream implements Stream {
-  slot = -1;
-  owner: unknown = undefined;
-  outboxEntry = -1;
-  readonly #socket: StreamSocket;
-  readonly #handler: StreamHandler;
-  #state: StreamState = StreamState.Open;
-
-  constructor(socket: net.Socket, handler: StreamHandler) {
-    this.#socket = socket as StreamSocket;
-    this.#handler = handler;
-    this.#socket[STREAM] = this;
-    socket.on('error', onError);
-    socket.on('close', onClose);
-    socket.on('drain', onDrain);
-  }
-
-  get pendingBytes(): number {
-    return this.#state === StreamState.Closed ? 0 : this.#socket.writableLength;
-  }
-
-  get remoteAddress(): string {
-    return this.#socket.remoteAddress ?? '';
-  }
-
-  write(bytes: Uint8Array): boolean {
-    const socket = this.#socket;
-    // Not writable although open: the peer has closed its side and ours is on the way.
-    if (this.#state >= StreamState.Ending || !socket.writable) return false;
-    // `write` answers by what was asked; what counts is what the system has not taken.
-    if (socket.write(bytes) || socket.writableLength < socket.writableHighWaterMark) return true;
-    this.#state = StreamState.Blocked;
-    return false;
-  }
-
-  pause(): void {
-    if (this.#state < StreamState.Ending) this.#socket.pause();
-  }
-
-  resume(): void {
-    if (this.#state < StreamState.Ending) this.#socket.resume();
-  }
-
-  end(): void {
-    if (this.#state >= StreamState.Ending) return;
-    this.#state = StreamState.Ending;
-    this.#socket.end();
-    // A paused socket would never see the peer's close.
-    this.#socket.resume();
-  }
-
-  destroy(): void {
-    if (this.#state !== StreamState.Closed) this.#socket.destroy();
-  }
-
-  opened(): void {
-    if (this.#state < StreamState.Ending) (this.#handler as DialHandler).onOpen(this);
-  }
-
-  received(bytes: Uint8Array): void {
-    if (this.#state < StreamState.Ending) this.#handler.onBytes(this, bytes);
-  }
-
-  drained(): void {
-    if (this.#state !== StreamState.Blocked) return;
-    this.#state = StreamState.Open;
-    this.#handler.onDrain(this);
-  }
-
-  closed(error: Error | undefined): void {
-    if (this.#state === StreamState.Closed) return;
-    this.#state = StreamState.Closed;
-    this.#handler.onClosed(this, error);
-  }
-}
-
-function onConnect(this: net.Socket): void {
-  (this as StreamSocket)[STREAM].opened();
-}
-
-function onData(this: net.Socket, bytes: Uint8Array): void {
-  (this as StreamSocket)[STREAM].received(bytes);
-}
-
-function onSharedRead(this: net.Socket, length: number, buffer: Uint8Array): boolean {
-  (this as StreamSocket)[STREAM].received(buffer.subarray(0, length));
-  return true;
-}
-
-function onDrain(this: net.Socket): void {
-  (this as StreamSocket)[STREAM].drained();
-}
-
-function onError(this: net.Socket, error: Error): void {
-  (this as StreamSocket)[STREAM].closed(error);
-}
-
-function onClose(this: net.Socket): void {
-  (this as StreamSocket)[STREAM].closed(undefined);
-}
+type TcpAddress = Exclude<Address, { path: string }>;
 
 /** Whether several processes can bind one port by themselves: Node ≥ 22.12 or ≥ 23.1 on a system that spreads. */
 export function reusePortAvailable(
@@ -162,8 +48,17 @@ export class NodeTransport implements Transport {
   acceptErrors = 0;
   readonly #sharedRead: net.OnReadOpts = { buffer: Buffer.allocUnsafeSlow(READ_BUFFER_BYTES), callback: onSharedRead };
 
+  readonly #tls: TlsFiles;
+
+  /** @param files for addresses with a port; a unix socket stays within the machine, in the clear */
+  constructor(files: TlsFiles = {}) {
+    this.#tls = files;
+  }
+
   async listen(address: Address, handler: AcceptHandler): Promise<Listener> {
-    const server = net.createServer({ allowHalfOpen: false, noDelay: true }, (socket) => {
+    const secured = 'path' in address ? undefined : acceptTls(this.#tls);
+    const server = net.createServer({ allowHalfOpen: false, noDelay: true }, (bare) => {
+      const socket = secured?.(bare) ?? bare;
       // The wrapper attaches 'error' first: a peer may reset between accept and here.
       const stream = new NodeStream(socket, handler);
       handler.onAccepted(stream);
@@ -182,6 +77,7 @@ export class NodeTransport implements Transport {
   }
 
   dial(address: Address, handler: DialHandler): Stream {
+    if (!('path' in address) && this.#tls.ca !== undefined) return this.#dialTls(address, handler);
     // The types know `onread` for `connect` only; the constructor is where it is read.
     const options = { allowHalfOpen: false, onread: this.#sharedRead };
     const socket = new net.Socket(options);
@@ -190,6 +86,14 @@ export class NodeTransport implements Transport {
     if (!('path' in address)) socket.connect(dialOptions(address));
     else if (unixPathBytes(address.path) > UNIX_PATH_BYTES_MAX) socket.destroy(unixPathError(address.path));
     else socket.connect({ path: address.path });
+    return stream;
+  }
+
+  #dialTls(address: TcpAddress, handler: DialHandler): Stream {
+    const socket = dialTls(dialOptions(address), this.#tls);
+    const stream = new NodeStream(socket, handler);
+    socket.on('secureConnect', onConnect);
+    socket.on('data', onData);
     return stream;
   }
 }
@@ -220,7 +124,7 @@ function listenOptions(address: Address): net.ListenOptions & { reusePort?: bool
   return { host, port, backlog, exclusive: reusePort, ...(reusePort ? { reusePort } : {}) };
 }
 
-function dialOptions({ host, port, localAddress }: Exclude<Address, { path: string }>): net.TcpNetConnectOpts {
+function dialOptions({ host, port, localAddress }: TcpAddress): net.TcpNetConnectOpts {
   return { host, port, noDelay: true, ...(localAddress === undefined ? {} : { localAddress }) };
 }
 

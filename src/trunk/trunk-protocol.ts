@@ -6,9 +6,11 @@
  * there is; `trunk-frames.ts` writes it, `trunk-dispatch.ts` and `gate-dispatch.ts` read it.
  */
 
-export const TRUNK_VERSION = 1;
+export const TRUNK_VERSION = 2;
 /** u24: what the frame header can say. */
 export const TRUNK_BODY_BYTES_MAX = 0xffffff;
+/** Longest body of a peer that has not finished its handshake. */
+export const HANDSHAKE_BODY_BYTES_MAX = 1024;
 
 export const TrunkCommand = {
   // Either way
@@ -16,6 +18,9 @@ export const TrunkCommand = {
   Welcome: 2,
   Ping: 3,
   Pong: 4,
+  Challenge: 5,
+  Proof: 6,
+  Refused: 7,
   // Gate → logic
   Login: 16,
   Forward: 17,
@@ -51,6 +56,31 @@ export interface HelloFrame {
   readonly name: string;
   /** Random, new at every start of the process. */
   readonly bootId: string;
+  /** Random, new for every link; empty without a secret. */
+  readonly nonce: Uint8Array;
+}
+
+export interface ChallengeFrame {
+  readonly bootId: string;
+  readonly nonce: Uint8Array;
+}
+
+export interface ProofFrame {
+  readonly proof: Uint8Array;
+}
+
+/** Why a listener ends a handshake. */
+export const TrunkRefusal = {
+  /** It speaks another version of the trunk. */
+  Version: 1,
+  /** The dialer does not know the secret. */
+  Secret: 2,
+} as const;
+export type TrunkRefusal = (typeof TrunkRefusal)[keyof typeof TrunkRefusal];
+
+export interface RefusedFrame {
+  /** A TrunkRefusal, or one that a newer listener has. */
+  readonly reason: number;
 }
 
 export interface WelcomeFrame {

@@ -1,17 +1,21 @@
 /**
- * The listening end of the trunk (logic): accepts gates and apis, checks their Hello, and hands their frames on.
+ * The listening end of the trunk (logic): accepts gates and apis, lets in whom the handshake lets in, and hands
+ * their frames on.
  */
 import type { Clock } from '../clock/clock.ts';
-import type { AcceptHandler, Address, Listener, Stream, Transport } from '../net/transport.ts';
-import { readHello, writeWelcome } from './handshake-frames.ts';
+import type { AcceptHandler, Address, Listener, Transport } from '../net/transport.ts';
+import { ListenerHandshake } from './listener-handshake.ts';
+import { OPEN_ACCESS, secretFor, type TrunkAccess, type TrunkSecret } from './trunk-access.ts';
 import { TrunkLink, type TrunkLinkOwner, type TrunkTimes } from './trunk-link.ts';
-import { TRUNK_VERSION, TrunkCommand, type WelcomeFrame } from './trunk-protocol.ts';
+import type { WelcomeFrame } from './trunk-protocol.ts';
 
 export interface TrunkServerOptions {
   readonly transport: Transport;
   readonly clock: Clock;
-  readonly address: Address;
+  /** Each with its own idea of who is let in: a socket of this machine, a port of the network. */
+  readonly addresses: readonly Address[];
   readonly times: TrunkTimes;
+  readonly access?: TrunkAccess | undefined;
   readonly welcome: WelcomeFrame;
 }
 
@@ -22,65 +26,79 @@ export interface TrunkServerOwner {
   onLinkDown(link: TrunkLink, reason: string): void;
 }
 
-export class TrunkServer implements AcceptHandler, TrunkLinkOwner {
+export class TrunkServer implements TrunkLinkOwner {
   readonly #options: TrunkServerOptions;
   readonly #owner: TrunkServerOwner;
+  readonly #handshake: ListenerHandshake;
+  /** All that are accepted and not closed. */
   readonly #links: Set<TrunkLink> = new Set();
-  readonly #greeted: Set<TrunkLink> = new Set();
-  #listener: Listener | undefined;
+  readonly #trusted: Set<TrunkLink> = new Set();
+  readonly #listeners: Listener[] = [];
 
   constructor(options: TrunkServerOptions, owner: TrunkServerOwner) {
+    const { clock, access = OPEN_ACCESS, welcome } = options;
     this.#options = options;
     this.#owner = owner;
+    this.#handshake = new ListenerHandshake(clock, access, welcome, (link) => {
+      this.#trusted.add(link);
+      owner.onLinkUp(link);
+    });
   }
 
-  /** The links that have said Hello. */
+  /** The links that have finished their handshake. */
   get links(): ReadonlySet<TrunkLink> {
-    return this.#greeted;
+    return this.#trusted;
+  }
+
+  /** Peers that have not. */
+  get strangers(): number {
+    return this.#handshake.strangers;
   }
 
   async start(): Promise<void> {
-    this.#listener = await this.#options.transport.listen(this.#options.address, this);
+    const { transport, addresses, access = OPEN_ACCESS } = this.#options;
+    for (const address of addresses) {
+      this.#listeners.push(await transport.listen(address, this.#acceptor(secretFor(address, access))));
+    }
   }
 
   /** Stops accepting, sends what is batched, ends every link. */
   async stop(): Promise<void> {
-    const closed = this.#listener?.close();
-    for (const link of [...this.#links]) link.close('stopped');
-    await closed;
-  }
-
-  onAccepted(stream: Stream): void {
-    const link = new TrunkLink(stream, this.#options.clock, this.#options.times, this);
-    stream.owner = link;
-    this.#links.add(link);
-  }
-
-  onBytes(stream: Stream, bytes: Uint8Array): void {
-    (stream.owner as TrunkLink).receive(bytes);
-  }
-
-  onDrain(): void {}
-
-  onClosed(stream: Stream, error: Error | undefined): void {
-    (stream.owner as TrunkLink | undefined)?.streamClosed(error?.message ?? 'closed by the peer');
+    const closed = this.#listeners.map((listener) => listener.close());
+    for (const link of [...this.#links]) {
+      if (link.trusted) link.close('stopped');
+      else link.cut('stopped');
+    }
+    await Promise.all(closed);
   }
 
   onFrame(link: TrunkLink, command: number, requestId: number, bytes: Buffer, start: number, end: number): boolean {
-    if (this.#greeted.has(link)) return this.#owner.onFrame(link, command, requestId, bytes, start, end);
-    const hello = command === TrunkCommand.Hello ? readHello(bytes, start, end) : undefined;
-    if (hello === undefined || hello.version !== TRUNK_VERSION) return false;
-    link.peerName = hello.name;
-    link.peerBootId = hello.bootId;
-    this.#greeted.add(link);
-    writeWelcome(link.writer, this.#options.welcome);
-    link.touch();
-    this.#owner.onLinkUp(link);
-    return true;
+    return link.trusted
+      ? this.#owner.onFrame(link, command, requestId, bytes, start, end)
+      : this.#handshake.onFrame(link, command, bytes, start, end);
   }
 
   onLinkClosed(link: TrunkLink, reason: string): void {
     this.#links.delete(link);
-    if (this.#greeted.delete(link)) this.#owner.onLinkDown(link, reason);
+    if (this.#trusted.delete(link)) this.#owner.onLinkDown(link, reason);
+  }
+
+  #acceptor(secret: TrunkSecret | undefined): AcceptHandler {
+    return {
+      onAccepted: (stream) => {
+        const link = new TrunkLink(stream, this.#options.clock, this.#options.times, this);
+        stream.owner = link;
+        this.#links.add(link);
+        this.#handshake.begin(link, secret === undefined ? '' : stream.remoteAddress, secret);
+      },
+      onBytes: (stream, bytes) => (stream.owner as TrunkLink).receive(bytes),
+      onDrain: () => {},
+      onClosed: (stream, error) => {
+        const link = stream.owner as TrunkLink | undefined;
+        if (link === undefined) return;
+        this.#handshake.gone(link);
+        link.streamClosed(error?.message ?? 'closed by the peer');
+      },
+    };
   }
 }

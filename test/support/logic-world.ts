@@ -149,7 +149,7 @@ export async function logicWorld(options: LogicWorldOptions = {}): Promise<Logic
     apps: [{ ...developmentApp({ retentionAgeMs: 0, retentionCount: 0 }), ...options.app }],
     bootId: 'logic',
     transport,
-    address: LOGIC_ADDRESS,
+    addresses: [LOGIC_ADDRESS],
     times: { heartbeatMs: 2000, heartbeatMisses: 3 },
     onFatal: (error) => fatal.push(error),
   });

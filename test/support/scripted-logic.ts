@@ -95,7 +95,7 @@ export class ScriptedLogic implements TrunkServerOwner, LogicFrameHandler<TrunkL
 
   constructor(transport: Transport, clock: Clock, bootId = 'logic1', address: Address = TRUNK_ADDRESS) {
     const welcome = { version: TRUNK_VERSION, bootId, partitions: 64, durability: Durability.Disk };
-    this.#server = new TrunkServer({ transport, clock, address, times: TRUNK_TIMES, welcome }, this);
+    this.#server = new TrunkServer({ transport, clock, addresses: [address], times: TRUNK_TIMES, welcome }, this);
   }
 
   start(): Promise<void> {

@@ -4,7 +4,6 @@ import { Gate } from '../../src/gate/gate.ts';
 import type { Logger } from '../../src/log/logger.ts';
 import { Logic } from '../../src/logic/logic.ts';
 import type { CommitSink, Store } from '../../src/store/store.ts';
-import type { TrunkTimes } from '../../src/trunk/trunk-link.ts';
 import { CLIENT_ADDRESS } from './device.ts';
 import type { Network } from './network.ts';
 import type { Plan } from './plan.ts';
@@ -14,7 +13,10 @@ import type { World } from './world.ts';
 
 export const APP = 'chat';
 export const LOGIC_ADDRESS: { readonly path: string } = { path: '/logic' };
-export const TRUNK_TIMES: TrunkTimes = { heartbeatMs: 2000, heartbeatMisses: 3, flushIntervalMs: 1 };
+export const TRUNK_TIMES: { readonly heartbeatMs: number; readonly heartbeatMisses: number } = {
+  heartbeatMs: 2000,
+  heartbeatMisses: 3,
+};
 const RESTART_MS_MAX = 3000;
 /** A planned stop of logic that takes longer is cut off. */
 const STOP_MS_MAX = 1000;
@@ -148,7 +150,7 @@ export class LogicServer extends Server {
       apps: [{ id: APP, sessionPolicy: plan.policy, newDeviceStart: plan.newDeviceStart }],
       bootId: String(process.number),
       transport: network.transportOf(process),
-      address: LOGIC_ADDRESS,
+      addresses: [LOGIC_ADDRESS],
       times: TRUNK_TIMES,
       onFatal: () => process.clock.defer(() => this.exit(process)),
     });

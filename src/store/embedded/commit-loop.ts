@@ -7,7 +7,6 @@
  * While a sync is under way a further commit is decided and written once `EARLY_OPERATIONS_MIN` operations wait, so that
  * a slow disk costs latency and not throughput; the sync that follows covers all of them. Fewer wait for its end: a
  * record of their own would cost more than it saves. At most `UNSYNCED_COMMITS_MAX` are written and not synced.
- * After a commit of several operations the next one waits for `commit-interval.ts`, or for as many operations.
  *
  * A few promises per commit, none per operation.
  */
@@ -15,10 +14,8 @@ import type { Clock } from '../../clock/clock.ts';
 import { Durability } from '../../model/durability.ts';
 import { type CommitSink, type Committed, type Operation, OperationType, RefusalReason } from '../store.ts';
 import type { BatchChanges } from './batch-changes.ts';
-import type { CommitBatch, PendingRewrite, Rewrite } from './commit-batch.ts';
-import { CommitInterval } from './commit-interval.ts';
+import type { CommitBatch, Rewrite } from './commit-batch.ts';
 import type { EngineState } from './engine-state.ts';
-import { LateRefusals } from './late-refusals.ts';
 import type { LogWriter } from './log-writer.ts';
 import type { RecordBuilder } from './record-builder.ts';
 import type { SpaceReserve } from './space-reserve.ts';
@@ -38,8 +35,11 @@ export interface CommitLoopOptions {
   commitBytesMax: number;
   queueOperationsMax: number;
   queueBytesMax: number;
-  /** The least time between two commits while operations come densely, at level `disk`; 0 for none. */
-  commitIntervalMs: number;
+}
+
+interface PendingRewrite {
+  rewrite: Rewrite;
+  done: (written: boolean) => void;
 }
 
 export class CommitLoop {
@@ -51,16 +51,16 @@ export class CommitLoop {
   readonly #sink: CommitSink;
   readonly #reserve: SpaceReserve;
   #queue: Operation[] = [];
-  #taken = 0; // operations before this place of the queue were taken
+  /** Operations before this place of the queue were taken. */
+  #taken = 0;
   #queueBytes = 0;
   readonly #rewrites: PendingRewrite[] = [];
   /** Written and not yet reported, oldest first. */
   readonly #unsynced: BatchChanges[] = [];
   #isSyncing = false;
-  readonly #interval: CommitInterval;
-  /** Ends the loop's wait for a sync, for the interval, or for enough operations. */
+  /** Ends the loop's wait for a sync or for enough operations. */
   #wake: (() => void) | undefined;
-  readonly #refusals: LateRefusals;
+  readonly #refusals: { operation: Operation; reason: RefusalReason }[] = [];
   /** Bytes that operations and rewrites put into records since the start. */
   operationBytes = 0;
   rewriteBytes = 0;
@@ -87,9 +87,6 @@ export class CommitLoop {
     this.#log = parts.log;
     this.#sink = parts.sink;
     this.#reserve = parts.reserve;
-    this.#refusals = new LateRefusals(options.clock, parts.sink);
-    const intervalMs = options.durability === Durability.Disk ? options.commitIntervalMs : 0;
-    this.#interval = new CommitInterval(options.clock, intervalMs, () => this.#wakeUp());
   }
 
   get hasFailed(): boolean {
@@ -98,15 +95,15 @@ export class CommitLoop {
 
   submit(operation: Operation): void {
     if (this.#loopState >= LoopState.Closed || this.#reserve.isShort) {
-      this.#refusals.add(operation, RefusalReason.Unavailable);
+      this.#refuseLater(operation, RefusalReason.Unavailable);
       return;
     }
     const bytes = operation.type === OperationType.Append ? operation.payload.length : 0;
     const queued = this.#queue.length - this.#taken;
     const isFull = queued >= this.#options.queueOperationsMax || this.#queueBytes + bytes > this.#options.queueBytesMax;
     // A later operation must not overtake a refused one whose submitter does not know of the refusal yet.
-    if (isFull || !this.#refusals.isEmpty) {
-      this.#refusals.add(operation, RefusalReason.Busy);
+    if (isFull || this.#refusals.length > 0) {
+      this.#refuseLater(operation, RefusalReason.Busy);
       return;
     }
     this.#queueBytes += bytes;
@@ -152,7 +149,7 @@ export class CommitLoop {
   async #run(): Promise<void> {
     while (this.#loopState === LoopState.Committing) {
       if (this.#isWorthACommit()) await this.#commit();
-      else if (this.#isSyncing || this.#interval.isOpen) await this.#sleep();
+      else if (this.#isSyncing) await this.#sleep();
       else if (this.#unsynced.length > 0) this.#sync();
       else {
         this.#loopState = LoopState.Idle;
@@ -166,8 +163,7 @@ export class CommitLoop {
     const waiting = this.#queue.length - this.#taken;
     const unsynced = this.#unsynced.length;
     if (unsynced >= UNSYNCED_COMMITS_MAX || (unsynced > 0 && this.#log.isSegmentFull)) return false;
-    if (this.#isSyncing || this.#interval.isOpen) return waiting >= EARLY_OPERATIONS_MIN;
-    return waiting > 0 || this.#rewrites.length > 0;
+    return this.#isSyncing ? waiting >= EARLY_OPERATIONS_MIN : waiting > 0 || this.#rewrites.length > 0;
   }
 
   #sleep(): Promise<void> {
@@ -190,7 +186,6 @@ export class CommitLoop {
     const isEmpty = this.#builder.entries === 0;
     if (!hasRoom && !isEmpty) return this.#refuse(changes);
     changes.end = this.#log.position;
-    this.#interval.begin(changes.operations.length);
     if (!isEmpty) {
       this.#state.marks.note(clock.wallMs(), this.#log.position);
       const record = this.#builder.finish();
@@ -277,23 +272,28 @@ export class CommitLoop {
   #report(changes: BatchChanges): void {
     this.#batch.publish(changes);
     if (changes.operations.length > 0) this.#sink.committed(changes.operations as Committed<Operation>[]);
-    this.#settle(changes, true);
+    for (const done of changes.waiting) done(true);
+    this.#batch.release(changes);
   }
 
   #refuse(changes: BatchChanges): void {
     this.#batch.undo(changes);
     for (const operation of changes.operations) this.#sink.refused(operation, RefusalReason.Unavailable);
-    this.#settle(changes, false);
+    for (const done of changes.waiting) done(false);
+    this.#batch.release(changes);
     this.onNoSpace();
   }
 
-  #settle(changes: BatchChanges, written: boolean): void {
-    for (const done of changes.waiting) done(written);
-    this.#batch.release(changes);
+  #refuseQueue(): void {
+    for (const operation of this.#queue.splice(this.#taken)) this.#refuseLater(operation, RefusalReason.Unavailable);
+    this.#queueBytes = 0;
   }
 
-  #refuseQueue(): void {
-    for (const operation of this.#queue.splice(this.#taken)) this.#refusals.add(operation, RefusalReason.Unavailable);
-    this.#queueBytes = 0;
+  #refuseLater(operation: Operation, reason: RefusalReason): void {
+    this.#refusals.push({ operation, reason });
+    if (this.#refusals.length > 1) return;
+    this.#options.clock.defer(() => {
+      for (const refusal of this.#refusals.splice(0)) this.#sink.refused(refusal.operation, refusal.reason);
+    });
   }
 }
