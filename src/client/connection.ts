@@ -6,6 +6,7 @@
  */
 import type { Clock, TimerHandle } from '../clock/clock.ts';
 import type { Random } from '../clock/random.ts';
+import { asBuffer } from '../net/bytes.ts';
 import type { Address, DialHandler, Stream, Transport } from '../net/transport.ts';
 import {
   CloseReason,
@@ -142,7 +143,7 @@ export class Connection implements DialHandler, FrameSink<undefined> {
 
   onBytes(_stream: Stream, bytes: Uint8Array): void {
     if (this.#phase === 'ended') return;
-    const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    const chunk = asBuffer(bytes);
     this.#partial = this.#reader.read(undefined, this.#partial, chunk, bodyBytesMax);
   }
 

@@ -7,6 +7,7 @@
  */
 import type { Clock } from '../clock/clock.ts';
 import type { Logger } from '../log/logger.ts';
+import { copyBytes } from '../net/bytes.ts';
 import type { Outbox } from '../net/outbox.ts';
 import type { Stream } from '../net/transport.ts';
 import { CLOSE_REASON_NAMES, CloseReason, HEADER_BYTES, MessagePackWriter, writeClose } from '../protocol/index.ts';
@@ -121,7 +122,7 @@ export class Connections {
     buffer[offset + 5] = requestId >>> 16;
     buffer[offset + 6] = requestId >>> 8;
     buffer[offset + 7] = requestId;
-    bytes.copy(buffer, offset + HEADER_BYTES, start, end);
+    copyBytes(bytes, start, end, buffer, offset + HEADER_BYTES);
     return true;
   }
 

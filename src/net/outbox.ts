@@ -21,6 +21,7 @@
  * owner's decision: `queuedBytes` says what is staged and what the system has not taken.
  */
 import type { Clock } from '../clock/clock.ts';
+import { asBuffer, copyBytes } from './bytes.ts';
 import type { Stream } from './transport.ts';
 
 export interface OutboxOptions {
@@ -36,8 +37,6 @@ export interface Reservation {
 
 const STAGING_BYTES_START = 256 * 1024;
 const ENTRIES_START = 256;
-/** Up to here a loop copies: `set` needs a view of the source, which is an allocation. */
-const LOOP_BYTES_MAX = 64;
 const NONE = -1;
 
 const OPTIONS_DEFAULT: OutboxOptions = { stagingBytesMax: 4 * 1024 * 1024 };
@@ -66,8 +65,7 @@ export class Outbox {
   /** Queues a copy of `bytes[start … end)`, one whole frame. */
   append(stream: Stream, bytes: Uint8Array, start = 0, end: number = bytes.length): void {
     const { buffer, offset } = this.reserve(stream, end - start);
-    if (end - start > LOOP_BYTES_MAX) buffer.set(bytes.subarray(start, end), offset);
-    else for (let index = start; index < end; index += 1) buffer[offset - start + index] = bytes[index] as number;
+    copyBytes(asBuffer(bytes), start, end, buffer, offset);
   }
 
   /** Queues one frame of `length` bytes that the caller writes in place. The answer is reused: do not keep it. */
@@ -104,7 +102,7 @@ export class Outbox {
     for (let segment = first; segment !== NONE; segment = this.#segments.next(segment)) {
       const start = this.#segments.start(segment);
       const end = this.#segments.end(segment);
-      this.#reservation.buffer.copy(written, at, start, end);
+      copyBytes(this.#reservation.buffer, start, end, written, at);
       at += end - start;
     }
     this.flushes += 1;

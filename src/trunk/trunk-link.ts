@@ -10,6 +10,7 @@
  * breaks the framing. It never re-sends: what was under way when it died has an unknown outcome, and the owner says so.
  */
 import type { Clock, TimerHandle } from '../clock/clock.ts';
+import { asBuffer } from '../net/bytes.ts';
 import type { Stream } from '../net/transport.ts';
 import { FrameReader, type FrameSink, MessagePackWriter, type PartialFrame } from '../protocol/index.ts';
 import { writeEmpty } from './trunk-frames.ts';
@@ -100,8 +101,7 @@ export class TrunkLink implements FrameSink<undefined> {
 
   receive(bytes: Uint8Array): void {
     this.#lastInMs = this.#clock.monotonicMs();
-    const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#partial = this.#reader.read(undefined, this.#partial, chunk, this.#bodyBytesMax);
+    this.#partial = this.#reader.read(undefined, this.#partial, asBuffer(bytes), this.#bodyBytesMax);
   }
 
   /** Ends the link from this side. What is batched is sent first. */
