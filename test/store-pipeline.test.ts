@@ -141,3 +141,40 @@ test('a full segment is left only when everything in it is reported', async () =
   assert.equal((await reopened.timeline('alice')).length, 2 * MANY);
   await reopened.close();
 });
+
+test('after a commit of several operations the next one gathers for the interval', async () => {
+  const disk = new FaultDisk();
+  const driver = await embeddedDriver(disk, { commitIntervalMs: 20 }).open();
+  submit(driver, batch('a', 3));
+  await driver.clock.advanceAsync(1);
+  assert.equal(driver.reported.length, 3);
+  const { syncs } = disk;
+  for (let i = 0; i < 5; i++) {
+    submit(driver, batch(`b${i}-`, 1));
+    await driver.clock.advanceAsync(1);
+  }
+  assert.deepEqual([disk.syncs, driver.reported.length], [syncs, 3]);
+  await driver.clock.advanceAsync(20);
+  assert.deepEqual([disk.syncs, driver.reported.length], [syncs + 1, 8]);
+  await driver.close();
+});
+
+test('a commit that gathers begins as soon as many operations wait', async () => {
+  const driver = await embeddedDriver(new FaultDisk(), { commitIntervalMs: 20 }).open();
+  submit(driver, batch('a', 3));
+  await driver.clock.advanceAsync(1);
+  submit(driver, batch('b', MANY));
+  await driver.clock.advanceAsync(1);
+  assert.equal(driver.reported.length, 3 + MANY);
+  await driver.close();
+});
+
+test('who sends one message at a time never waits for the interval', async () => {
+  const driver = await embeddedDriver(new FaultDisk(), { commitIntervalMs: 20 }).open();
+  for (let i = 1; i <= 5; i++) {
+    submit(driver, batch(`a${i}-`, 1));
+    await driver.clock.advanceAsync(1);
+    assert.equal(driver.reported.length, i);
+  }
+  await driver.close();
+});

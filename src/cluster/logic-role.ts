@@ -66,7 +66,7 @@ interface StoreChoice {
 }
 
 function onDisk({ clock, random, start }: RoleContext): StoreChoice {
-  const { durability, partitions, dedupeWindowMs, segmentBytes } = start.config.store;
+  const { durability, partitions, dedupeWindowMs, segmentBytes, commitIntervalMs } = start.config.store;
   const store = new EmbeddedStore({
     disk: new NodeDisk(join(start.dataDirectory, 'store')),
     clock,
@@ -76,6 +76,7 @@ function onDisk({ clock, random, start }: RoleContext): StoreChoice {
     partitions,
     dedupeWindowMs,
     segmentBytesMax: segmentBytes,
+    commitIntervalMs,
   });
   return { store, backup: (directory) => store.backup(new NodeDisk(directory)) };
 }

@@ -104,6 +104,16 @@ export const CORE_OPTIONS = {
     description:
       'How safe a message is when the embedded store acknowledges it: on stable storage, with the system, or in memory only; with Redis, its own settings decide.',
   },
+  'store.commitIntervalMs': {
+    kind: 'integer',
+    default: 2,
+    min: 0,
+    max: 100,
+    unit: 'ms',
+    zero: 'a commit begins as soon as the one before it is done',
+    description:
+      'Least time between two commits while messages come densely, at level disk; longer saves CPU and adds latency.',
+  },
   'store.partitions': {
     kind: 'integer',
     default: 64,

@@ -84,4 +84,13 @@ export const TRUNK_OPTIONS = {
     description: 'Missed heartbeats after which a trunk link counts as broken.',
     protects: 'A frozen peer that keeps requests waiting.',
   },
+  'trunk.flushIntervalMs': {
+    kind: 'integer',
+    default: 1,
+    min: 0,
+    max: 100,
+    unit: 'ms',
+    zero: 'every turn of the event loop sends what it has',
+    description: 'Least time between two batches of a trunk link while frames come densely.',
+  },
 } as const;

@@ -4,6 +4,7 @@ import { Gate } from '../../src/gate/gate.ts';
 import type { Logger } from '../../src/log/logger.ts';
 import { Logic } from '../../src/logic/logic.ts';
 import type { CommitSink, Store } from '../../src/store/store.ts';
+import type { TrunkTimes } from '../../src/trunk/trunk-link.ts';
 import { CLIENT_ADDRESS } from './device.ts';
 import type { Network } from './network.ts';
 import type { Plan } from './plan.ts';
@@ -13,10 +14,7 @@ import type { World } from './world.ts';
 
 export const APP = 'chat';
 export const LOGIC_ADDRESS: { readonly path: string } = { path: '/logic' };
-export const TRUNK_TIMES: { readonly heartbeatMs: number; readonly heartbeatMisses: number } = {
-  heartbeatMs: 2000,
-  heartbeatMisses: 3,
-};
+export const TRUNK_TIMES: TrunkTimes = { heartbeatMs: 2000, heartbeatMisses: 3, flushIntervalMs: 1 };
 const RESTART_MS_MAX = 3000;
 /** A planned stop of logic that takes longer is cut off. */
 const STOP_MS_MAX = 1000;

@@ -22,6 +22,7 @@ export interface StoreMachine {
 }
 
 const PARTITIONS = 4;
+const COMMIT_INTERVAL_MS = 2;
 const RETENTION_AGE_MS = 30 * 24 * 3_600_000;
 
 export function storeMachine(plan: Plan, random: SeededRandom, mutation: Mutation): StoreMachine {
@@ -97,6 +98,7 @@ class EngineMachine implements StoreMachine {
       partitions: PARTITIONS,
       segmentBytesMax: 64 * 1024,
       commitBytesMax: 16 * 1024,
+      commitIntervalMs: COMMIT_INTERVAL_MS,
       tailBytesMax: 16 * 1024,
     });
   }

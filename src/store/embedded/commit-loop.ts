@@ -8,6 +8,10 @@
  * a slow disk costs latency and not throughput; the sync that follows covers all of them. Fewer wait for its end: a
  * record of their own would cost more than it saves. At most `UNSYNCED_COMMITS_MAX` are written and not synced.
  *
+ * A commit costs about 350 µs of CPU whatever is in it (two turns of the thread pool, the device). So after one that held
+ * several operations the loop gathers: at most `commitIntervalMs` from its beginning, or until `EARLY_OPERATIONS_MIN`
+ * wait. Who sends one message at a time never waits for this.
+ *
  * A few promises per commit, none per operation.
  */
 import type { Clock } from '../../clock/clock.ts';
@@ -35,6 +39,8 @@ export interface CommitLoopOptions {
   commitBytesMax: number;
   queueOperationsMax: number;
   queueBytesMax: number;
+  /** The least time between two commits while operations come densely, at level `disk`; 0 for none. */
+  commitIntervalMs: number;
 }
 
 interface PendingRewrite {
@@ -58,7 +64,9 @@ export class CommitLoop {
   /** Written and not yet reported, oldest first. */
   readonly #unsynced: BatchChanges[] = [];
   #isSyncing = false;
-  /** Ends the loop's wait for a sync or for enough operations. */
+  /** The interval since the last commit has not passed. */
+  #isGathering = false;
+  /** Ends the loop's wait for a sync, for the interval, or for enough operations. */
   #wake: (() => void) | undefined;
   readonly #refusals: { operation: Operation; reason: RefusalReason }[] = [];
   /** Bytes that operations and rewrites put into records since the start. */
@@ -149,7 +157,7 @@ export class CommitLoop {
   async #run(): Promise<void> {
     while (this.#loopState === LoopState.Committing) {
       if (this.#isWorthACommit()) await this.#commit();
-      else if (this.#isSyncing) await this.#sleep();
+      else if (this.#isSyncing || this.#isGathering) await this.#sleep();
       else if (this.#unsynced.length > 0) this.#sync();
       else {
         this.#loopState = LoopState.Idle;
@@ -163,7 +171,8 @@ export class CommitLoop {
     const waiting = this.#queue.length - this.#taken;
     const unsynced = this.#unsynced.length;
     if (unsynced >= UNSYNCED_COMMITS_MAX || (unsynced > 0 && this.#log.isSegmentFull)) return false;
-    return this.#isSyncing ? waiting >= EARLY_OPERATIONS_MIN : waiting > 0 || this.#rewrites.length > 0;
+    if (this.#isSyncing || this.#isGathering) return waiting >= EARLY_OPERATIONS_MIN;
+    return waiting > 0 || this.#rewrites.length > 0;
   }
 
   #sleep(): Promise<void> {
@@ -178,6 +187,19 @@ export class CommitLoop {
     wake?.();
   }
 
+  /** After a commit of several operations: more of them are likely to come soon. */
+  #gather(): void {
+    const { durability, clock, commitIntervalMs } = this.#options;
+    if (commitIntervalMs === 0 || durability !== Durability.Disk || this.#isGathering) return;
+    this.#isGathering = true;
+    clock.setTimer(this.#onGathered, commitIntervalMs);
+  }
+
+  readonly #onGathered = (): void => {
+    this.#isGathering = false;
+    this.#wakeUp();
+  };
+
   async #commit(): Promise<void> {
     const { durability, clock } = this.#options;
     const hasRoom = await this.#log.makeRoom();
@@ -186,6 +208,7 @@ export class CommitLoop {
     const isEmpty = this.#builder.entries === 0;
     if (!hasRoom && !isEmpty) return this.#refuse(changes);
     changes.end = this.#log.position;
+    if (changes.operations.length > 1) this.#gather();
     if (!isEmpty) {
       this.#state.marks.note(clock.wallMs(), this.#log.position);
       const record = this.#builder.finish();

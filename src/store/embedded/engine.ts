@@ -39,6 +39,8 @@ export interface EmbeddedStoreOptions {
   commitBytesMax?: number;
   queueOperationsMax?: number;
   queueBytesMax?: number;
+  /** The least time between two commits while operations come densely, at level `disk`. */
+  commitIntervalMs?: number;
   /** Newest log bytes kept in memory. */
   tailBytesMax?: number;
   retentionSweepMs?: number;
@@ -57,6 +59,7 @@ export const ENGINE_DEFAULTS: EngineDefaults = {
   commitBytesMax: 4 * 1024 * 1024,
   queueOperationsMax: 65_536,
   queueBytesMax: 64 * 1024 * 1024,
+  commitIntervalMs: 0,
   tailBytesMax: 16 * 1024 * 1024,
   retentionSweepMs: 1000,
   reserveBytes: 8 * 1024 * 1024,
