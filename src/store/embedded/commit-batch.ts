@@ -46,6 +46,11 @@ export interface Rewrite {
   dedupe: readonly DedupeEntry[];
 }
 
+export interface PendingRewrite {
+  rewrite: Rewrite;
+  done: (written: boolean) => void;
+}
+
 export class CommitBatch {
   readonly #state: EngineState;
   readonly #builder: RecordBuilder;

@@ -7,10 +7,7 @@
  * While a sync is under way a further commit is decided and written once `EARLY_OPERATIONS_MIN` operations wait, so that
  * a slow disk costs latency and not throughput; the sync that follows covers all of them. Fewer wait for its end: a
  * record of their own would cost more than it saves. At most `UNSYNCED_COMMITS_MAX` are written and not synced.
- *
- * A commit costs about 350 µs of CPU whatever is in it (two turns of the thread pool, the device). So after one that held
- * several operations the loop gathers: at most `commitIntervalMs` from its beginning, or until `EARLY_OPERATIONS_MIN`
- * wait. Who sends one message at a time never waits for this.
+ * After a commit of several operations the next one waits for `commit-interval.ts`, or for as many operations.
  *
  * A few promises per commit, none per operation.
  */
@@ -18,8 +15,10 @@ import type { Clock } from '../../clock/clock.ts';
 import { Durability } from '../../model/durability.ts';
 import { type CommitSink, type Committed, type Operation, OperationType, RefusalReason } from '../store.ts';
 import type { BatchChanges } from './batch-changes.ts';
-import type { CommitBatch, Rewrite } from './commit-batch.ts';
+import type { CommitBatch, PendingRewrite, Rewrite } from './commit-batch.ts';
+import { CommitInterval } from './commit-interval.ts';
 import type { EngineState } from './engine-state.ts';
+import { LateRefusals } from './late-refusals.ts';
 import type { LogWriter } from './log-writer.ts';
 import type { RecordBuilder } from './record-builder.ts';
 import type { SpaceReserve } from './space-reserve.ts';
@@ -43,11 +42,6 @@ export interface CommitLoopOptions {
   commitIntervalMs: number;
 }
 
-interface PendingRewrite {
-  rewrite: Rewrite;
-  done: (written: boolean) => void;
-}
-
 export class CommitLoop {
   readonly #options: CommitLoopOptions;
   readonly #state: EngineState;
@@ -57,18 +51,16 @@ export class CommitLoop {
   readonly #sink: CommitSink;
   readonly #reserve: SpaceReserve;
   #queue: Operation[] = [];
-  /** Operations before this place of the queue were taken. */
-  #taken = 0;
+  #taken = 0; // operations before this place of the queue were taken
   #queueBytes = 0;
   readonly #rewrites: PendingRewrite[] = [];
   /** Written and not yet reported, oldest first. */
   readonly #unsynced: BatchChanges[] = [];
   #isSyncing = false;
-  /** The interval since the last commit has not passed. */
-  #isGathering = false;
+  readonly #interval: CommitInterval;
   /** Ends the loop's wait for a sync, for the interval, or for enough operations. */
   #wake: (() => void) | undefined;
-  readonly #refusals: { operation: Operation; reason: RefusalReason }[] = [];
+  readonly #refusals: LateRefusals;
   /** Bytes that operations and rewrites put into records since the start. */
   operationBytes = 0;
   rewriteBytes = 0;
@@ -95,6 +87,9 @@ export class CommitLoop {
     this.#log = parts.log;
     this.#sink = parts.sink;
     this.#reserve = parts.reserve;
+    this.#refusals = new LateRefusals(options.clock, parts.sink);
+    const intervalMs = options.durability === Durability.Disk ? options.commitIntervalMs : 0;
+    this.#interval = new CommitInterval(options.clock, intervalMs, () => this.#wakeUp());
   }
 
   get hasFailed(): boolean {
@@ -103,15 +98,15 @@ export class CommitLoop {
 
   submit(operation: Operation): void {
     if (this.#loopState >= LoopState.Closed || this.#reserve.isShort) {
-      this.#refuseLater(operation, RefusalReason.Unavailable);
+      this.#refusals.add(operation, RefusalReason.Unavailable);
       return;
     }
     const bytes = operation.type === OperationType.Append ? operation.payload.length : 0;
     const queued = this.#queue.length - this.#taken;
     const isFull = queued >= this.#options.queueOperationsMax || this.#queueBytes + bytes > this.#options.queueBytesMax;
     // A later operation must not overtake a refused one whose submitter does not know of the refusal yet.
-    if (isFull || this.#refusals.length > 0) {
-      this.#refuseLater(operation, RefusalReason.Busy);
+    if (isFull || !this.#refusals.isEmpty) {
+      this.#refusals.add(operation, RefusalReason.Busy);
       return;
     }
     this.#queueBytes += bytes;
@@ -157,7 +152,7 @@ export class CommitLoop {
   async #run(): Promise<void> {
     while (this.#loopState === LoopState.Committing) {
       if (this.#isWorthACommit()) await this.#commit();
-      else if (this.#isSyncing || this.#isGathering) await this.#sleep();
+      else if (this.#isSyncing || this.#interval.isOpen) await this.#sleep();
       else if (this.#unsynced.length > 0) this.#sync();
       else {
         this.#loopState = LoopState.Idle;
@@ -171,7 +166,7 @@ export class CommitLoop {
     const waiting = this.#queue.length - this.#taken;
     const unsynced = this.#unsynced.length;
     if (unsynced >= UNSYNCED_COMMITS_MAX || (unsynced > 0 && this.#log.isSegmentFull)) return false;
-    if (this.#isSyncing || this.#isGathering) return waiting >= EARLY_OPERATIONS_MIN;
+    if (this.#isSyncing || this.#interval.isOpen) return waiting >= EARLY_OPERATIONS_MIN;
     return waiting > 0 || this.#rewrites.length > 0;
   }
 
@@ -187,19 +182,6 @@ export class CommitLoop {
     wake?.();
   }
 
-  /** After a commit of several operations: more of them are likely to come soon. */
-  #gather(): void {
-    const { durability, clock, commitIntervalMs } = this.#options;
-    if (commitIntervalMs === 0 || durability !== Durability.Disk || this.#isGathering) return;
-    this.#isGathering = true;
-    clock.setTimer(this.#onGathered, commitIntervalMs);
-  }
-
-  readonly #onGathered = (): void => {
-    this.#isGathering = false;
-    this.#wakeUp();
-  };
-
   async #commit(): Promise<void> {
     const { durability, clock } = this.#options;
     const hasRoom = await this.#log.makeRoom();
@@ -208,7 +190,7 @@ export class CommitLoop {
     const isEmpty = this.#builder.entries === 0;
     if (!hasRoom && !isEmpty) return this.#refuse(changes);
     changes.end = this.#log.position;
-    if (changes.operations.length > 1) this.#gather();
+    this.#interval.begin(changes.operations.length);
     if (!isEmpty) {
       this.#state.marks.note(clock.wallMs(), this.#log.position);
       const record = this.#builder.finish();
@@ -295,28 +277,23 @@ export class CommitLoop {
   #report(changes: BatchChanges): void {
     this.#batch.publish(changes);
     if (changes.operations.length > 0) this.#sink.committed(changes.operations as Committed<Operation>[]);
-    for (const done of changes.waiting) done(true);
-    this.#batch.release(changes);
+    this.#settle(changes, true);
   }
 
   #refuse(changes: BatchChanges): void {
     this.#batch.undo(changes);
     for (const operation of changes.operations) this.#sink.refused(operation, RefusalReason.Unavailable);
-    for (const done of changes.waiting) done(false);
-    this.#batch.release(changes);
+    this.#settle(changes, false);
     this.onNoSpace();
   }
 
-  #refuseQueue(): void {
-    for (const operation of this.#queue.splice(this.#taken)) this.#refuseLater(operation, RefusalReason.Unavailable);
-    this.#queueBytes = 0;
+  #settle(changes: BatchChanges, written: boolean): void {
+    for (const done of changes.waiting) done(written);
+    this.#batch.release(changes);
   }
 
-  #refuseLater(operation: Operation, reason: RefusalReason): void {
-    this.#refusals.push({ operation, reason });
-    if (this.#refusals.length > 1) return;
-    this.#options.clock.defer(() => {
-      for (const refusal of this.#refusals.splice(0)) this.#sink.refused(refusal.operation, refusal.reason);
-    });
+  #refuseQueue(): void {
+    for (const operation of this.#queue.splice(this.#taken)) this.#refusals.add(operation, RefusalReason.Unavailable);
+    this.#queueBytes = 0;
   }
 }
