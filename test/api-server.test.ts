@@ -99,6 +99,10 @@ describe('the HTTP process', () => {
       port: 0,
       key,
       trunk,
+      iplist: {
+        limits: { requestsPerSecondMax: 0, addressRequestsPerSecondMax: 2, addressExempt: [] },
+        find: (app, uid) => ({ ttlMs: 1000, gates: [`${app}-${uid}:7400`] }),
+      },
       metricsText: () => metricsText(),
       metricsContentType: 'text/plain',
       gatesListening: () => gates,
@@ -211,6 +215,18 @@ describe('the HTTP process', () => {
     while (api.link.up) await new Promise((resolve) => clock.defer(() => resolve(undefined)));
     assert.match((await call('GET', '/readyz')).text, /link to logic is down/);
     assert.equal((await call('GET', '/healthz')).status, 200);
+  });
+
+  it('tells clients their gates without a key, as often as one address may ask', async () => {
+    await startApi(KEY);
+    const path = '/v1/iplist?app=demo&uid=alice';
+    const { status, text } = await call('GET', path);
+    assert.deepEqual([status, JSON.parse(text)], [200, { ttlMs: 1000, gates: ['demo-alice:7400'] }]);
+    assert.equal((await call('GET', path, { host: 'evil.example' })).status, 403);
+    assert.equal((await call('GET', path, { origin: 'http://evil.example' })).status, 403);
+    assert.equal((await call('POST', path)).status, 405);
+    assert.equal((await call('HEAD', path)).text, '');
+    assert.equal((await call('GET', path)).status, 429);
   });
 
   it('answers metrics; two scrapes at a time are one', async () => {

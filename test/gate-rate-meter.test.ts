@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { SlotMeters } from '../src/gate/rate-meter.ts';
+import { SlotMeters } from '../src/gate/slot-meters.ts';
 
 test('any history: the excess is what a bucket of the burst’s size that leaks at the rate has run over', () => {
   const history = fc.array(fc.record({ ms: fc.nat(400), amount: fc.integer({ min: 1, max: 5 }) }), { maxLength: 100 });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { API_ERROR_STATUS } from '../src/api/api-error.ts';
 import { generateCode, loadSpecification } from '../tools/generate-protocol.ts';
 import { generateTables, requirementsOf, SPECIFICATION_PAGE } from '../tools/generate-protocol-tables.ts';
 import { generateVectors } from '../tools/generate-vectors.ts';
@@ -133,6 +134,7 @@ describe('the specification', () => {
     const names = new Set([
       ...spec.closeReasons.map((item) => item.name),
       ...spec.errorCodes.map((item) => item.name),
+      ...Object.keys(API_ERROR_STATUS),
       ...spec.commands.map((item) => item.name),
       ...spec.limits.map((item) => item.name),
       ...[...spec.ranges, ...spec.closeRanges, ...spec.capabilities].map((item) => item.name),

@@ -13,6 +13,7 @@ export type ApiErrorCode =
   | 'BODY_TOO_LARGE'
   | 'BAD_CONTENT_TYPE'
   | 'INTERNAL'
+  | 'NO_GATE'
   | ProtocolErrorName;
 
 /** Codes that logic answers, under their names in the protocol's specification. */
@@ -38,6 +39,7 @@ export const API_ERROR_STATUS: Readonly<Record<ApiErrorCode, ApiErrorStatus>> = 
   BODY_TOO_LARGE: 413,
   BAD_CONTENT_TYPE: 415,
   INTERNAL: 500,
+  NO_GATE: 503,
   RETRY_LATER: 503,
   BUSY: 429,
   STORE_UNAVAILABLE: 503,

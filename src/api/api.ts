@@ -4,15 +4,18 @@
  *   /healthz   this process answers
  *   /readyz    200 when the trunk to logic is up and a gate listens; 503 with the reasons otherwise
  *   /metrics   all processes, for Prometheus
+ *   /v1/iplist which gates clients may dial; without a key
  *   the rest   the app
  *
- * The first three are plain `node:http`: they stay up when the app breaks. Only this file owns `node:http`.
+ * The first four are plain `node:http`: they stay up when the app breaks, and the fourth is asked by every client. Only
+ * this file owns `node:http`.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import type { Clock } from '../clock/clock.ts';
 import type { Random } from '../clock/random.ts';
 import { API_ERROR_STATUS, type ApiError, apiError } from './api-error.ts';
+import { IPLIST_PATH, IplistEndpoint, type IplistEndpointOptions } from './iplist-endpoint.ts';
 import { LogicLink, type LogicLinkOptions } from './logic-link.ts';
 import { pushRoutes } from './push-routes.ts';
 import { RequestGuard } from './request-guard.ts';
@@ -31,6 +34,7 @@ export interface ApiOptions {
   /** '' for none. */
   readonly key: string;
   readonly trunk: LogicLinkOptions;
+  readonly iplist: Omit<IplistEndpointOptions, 'clock'>;
   /** The metrics of all processes in Prometheus' text format. */
   readonly metricsText: () => Promise<string>;
   readonly metricsContentType: string;
@@ -50,6 +54,7 @@ export interface Readiness {
 
 export class Api {
   readonly link: LogicLink;
+  readonly iplist: IplistEndpoint;
   readonly #options: ApiOptions;
   readonly #guard: RequestGuard;
   readonly #server: Server;
@@ -59,6 +64,7 @@ export class Api {
   constructor(options: ApiOptions) {
     this.#options = options;
     this.link = new LogicLink(options.trunk);
+    this.iplist = new IplistEndpoint({ ...options.iplist, clock: options.clock });
     this.#guard = new RequestGuard({ host: options.host, key: options.key });
     const { random, onFault } = options;
     const app = pushRoutes({ target: this.link, guard: this.#guard, random, onFault });
@@ -113,14 +119,15 @@ export class Api {
     this.link.stop();
   }
 
-  /** True when the request was one of the three plain ones. */
+  /** True when the request was one of the four plain ones. */
   #answerPlainly(request: IncomingMessage, response: ServerResponse): boolean {
     const path = request.url?.split('?', 1)[0];
-    if (path !== '/healthz' && path !== '/readyz' && path !== '/metrics') return false;
+    if (path !== '/healthz' && path !== '/readyz' && path !== '/metrics' && path !== IPLIST_PATH) return false;
     const { host, origin, authorization } = request.headers;
     const headers = { host, origin, authorization };
     const refused = path === '/metrics' ? this.#guard.refusal(headers) : this.#guard.hostRefusal(headers);
     if (refused !== undefined) this.#refuse(response, refused);
+    else if (path === IPLIST_PATH) this.#answerIplist(request, response);
     else if (request.method !== 'GET' && request.method !== 'HEAD') {
       this.#refuse(response, apiError('METHOD_NOT_ALLOWED', 'use GET'));
     } else if (path === '/metrics') void this.#answerMetrics(response);
@@ -130,6 +137,18 @@ export class Api {
       sendJson(response, readiness.ready ? 200 : 503, readiness);
     }
     return true;
+  }
+
+  #answerIplist(request: IncomingMessage, response: ServerResponse): void {
+    const { status, headers, body } = this.iplist.answer({
+      method: request.method ?? '',
+      url: request.url ?? '',
+      address: request.socket.remoteAddress ?? '',
+      ifNoneMatch: request.headers['if-none-match'],
+    });
+    const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) };
+    response.writeHead(status, { ...headers, ...length });
+    response.end(body);
   }
 
   /** One scrape at a time: whoever asks meanwhile gets the same page. */

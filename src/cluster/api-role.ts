@@ -1,8 +1,10 @@
 /** Puts the HTTP process together. */
 import { Api } from '../api/api.ts';
 import { randomHex } from '../clock/random.ts';
+import { Iplist } from '../iplist/iplist.ts';
 import { aggregate, METRICS_CONTENT_TYPE } from '../metrics/aggregate.ts';
 import type { Address } from '../net/transport.ts';
+import { knownGates } from './gate-source.ts';
 import { listenProblem, type RoleContext, RoleStartError, type RunningRole } from './running-role.ts';
 import { logicAddresses, trunkAccess, trunkTransport } from './trunk-ends.ts';
 
@@ -11,6 +13,13 @@ const BOOT_ID_BYTES = 8;
 export async function startApi(context: RoleContext): Promise<RunningRole> {
   const { channel, clock, random, log, metrics, start } = context;
   const { config, trunkPath } = start;
+  const gates = knownGates(context);
+  const iplist = new Iplist({
+    random,
+    gates,
+    gatesMax: config.iplist.gatesMax,
+    times: { ...config.iplist, heartbeatMs: config.gate.heartbeatMs },
+  });
   const api = new Api({
     clock,
     random,
@@ -27,6 +36,10 @@ export async function startApi(context: RoleContext): Promise<RunningRole> {
       name: 'api',
       bootId: randomHex(random, BOOT_ID_BYTES),
     },
+    iplist: {
+      limits: { ...config.iplist, addressExempt: config.limits.addressExempt },
+      find: (app, uid) => iplist.answer(app, uid),
+    },
     metricsText: async () => {
       const [own, others] = await Promise.all([metrics.metricsAsJson(), channel.collectMetrics()]);
       return aggregate([own, ...others]);
@@ -38,9 +51,19 @@ export async function startApi(context: RoleContext): Promise<RunningRole> {
   });
   metrics.gaugeFrom('sluice_api_pushes_outstanding', 'Pushes that wait for an answer.', () => api.link.outstanding);
   metrics.gaugeFrom('sluice_api_logic_up', '1 while the link to logic is up.', () => Number(api.link.up));
+  metrics.labelledCounterFrom(
+    'sluice_api_iplist_total',
+    'Answers of /v1/iplist.',
+    'outcome',
+    () => api.iplist.outcomes,
+  );
   const port = await api.start().catch((error: unknown) => {
     const problem = listenProblem(error, config.api.host, start.apiPort, 'api');
     throw problem === undefined ? error : new RoleStartError(problem);
   });
-  return { port, stop: () => api.stop(), orphaned: () => Promise.resolve() };
+  const stop = async (): Promise<void> => {
+    await api.stop();
+    gates.stop();
+  };
+  return { port, stop, orphaned: () => Promise.resolve() };
 }

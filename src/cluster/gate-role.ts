@@ -5,6 +5,7 @@ import { Gate } from '../gate/gate.ts';
 import { NodeTransport, reusePortAvailable } from '../net/node-transport.ts';
 import type { Address } from '../net/transport.ts';
 import { connectionsByDescriptors } from './descriptor-limit.ts';
+import { announceGate } from './gate-announcement.ts';
 import { gateMetrics } from './gate-metrics.ts';
 import { listenProblem, type RoleContext, RoleStartError, type RunningRole } from './running-role.ts';
 import { logicAddresses, trunkAccess, trunkTransport } from './trunk-ends.ts';
@@ -18,13 +19,16 @@ export async function startGate(context: RoleContext): Promise<RunningRole> {
   const { clock, random, log, metrics, start, index } = context;
   const { config, trunkPath, gatePort } = start;
   const transport = new NodeTransport();
+  const name = `gate ${index}`;
+  const bootId = randomHex(random, BOOT_ID_BYTES);
+  const connectionsMax = config.gate.connectionsMax || connectionsByDescriptors();
   const gate = new Gate({
     clock,
     random,
     transport,
     log,
-    name: `gate ${index}`,
-    bootId: randomHex(random, BOOT_ID_BYTES),
+    name,
+    bootId,
     listen: addresses(config.gate.host, gatePort),
     trunk: logicAddresses(config, trunkPath)[0] as Address,
     trunkTimes: config.trunk,
@@ -33,7 +37,7 @@ export async function startGate(context: RoleContext): Promise<RunningRole> {
     limits: {
       ...config.gate,
       ...config.limits,
-      connectionsMax: config.gate.connectionsMax || connectionsByDescriptors(),
+      connectionsMax,
     },
     tellAddress: config.limits.addressLoginFailuresMax > 0 || config.limits.userLoginFailuresMax > 0,
   });
@@ -42,9 +46,22 @@ export async function startGate(context: RoleContext): Promise<RunningRole> {
     const problem = listenProblem(error, config.gate.host, gatePort, 'gate');
     throw problem === undefined ? error : new RoleStartError(problem);
   });
+  const { port } = gate;
+  const announcement = announceGate(context, {
+    name,
+    bootId,
+    port,
+    connectionsMax,
+    connections: () => gate.connections,
+  });
+  const stop = async (): Promise<void> => {
+    await announcement.drain();
+    await gate.stop();
+    await announcement.stop();
+  };
   return {
-    port: gate.port,
-    stop: () => gate.stop(),
+    port,
+    stop,
     orphaned: async () => {
       // A worker with a port of its own goes on accepting; a shared one is served by the primary and is gone with it.
       while (reusePortAvailable() || gate.connections > 0) await delay(clock, ORPHAN_POLL_MS);

@@ -166,6 +166,7 @@ class ConfigLoader {
     atMost('gate.bodyBytesMax', 'gate.windowBytes');
     atMost('gate.bodyBytesMax', 'gate.partialFrameBytesMax');
     atMost('gate.bodyBytesMax', 'gate.outboxHardBytes');
+    atMost('iplist.backoffBaseMs', 'iplist.backoffMaxMs');
     atMost('redis.commandTimeoutMs', 'redis.leaseMs');
     if (!isLoopbackHost(String(values.get('api.host'))) && values.get('api.key') === '') {
       this.#refuseGiven('api.host', values, 'a loopback address, or set api.key as well');

@@ -1,8 +1,9 @@
 /** Reads and checks single values: typed ones from a file, text from the environment and from flags. */
+import { isIdentifier } from '../model/ids.ts';
 import { parseAddress } from './addresses.ts';
 import { shownValue } from './config-error.ts';
 import { isCidr, isHost } from './hosts.ts';
-import type { Option } from './option.ts';
+import type { Option, OptionKind } from './option.ts';
 
 export type Value = number | string | boolean | readonly string[];
 
@@ -20,6 +21,7 @@ export function readTyped(option: Option, given: unknown): ReadResult {
       return typeof given === 'boolean' ? { value: given } : refuse(option);
     case 'cidrs':
     case 'addresses':
+    case 'identifiers':
       return readList(option, Array.isArray(given) ? given : [given]);
     default:
       return typeof given === 'string' ? readString(option, given) : refuse(option);
@@ -35,6 +37,7 @@ export function readText(option: Option, given: string): ReadResult {
       return given === 'true' || given === 'false' ? { value: given === 'true' } : refuse(option);
     case 'cidrs':
     case 'addresses':
+    case 'identifiers':
       return readList(option, given.split(','));
     default:
       return readString(option, given);
@@ -54,13 +57,15 @@ export function allowedText(option: Option): string {
     case 'choice':
       return `one of ${option.choices?.join(', ')}`;
     case 'host':
-      return 'an IP address or a host name';
+      return `an IP address or a host name${option.default === '' ? ', or nothing' : ''}`;
     case 'secret':
       return `at least ${option.min} bytes, not empty`;
     case 'cidrs':
       return 'address blocks such as 10.0.0.0/8';
     case 'addresses':
       return 'addresses such as 10.0.0.5:6379, or paths of sockets';
+    case 'identifiers':
+      return 'ids of 1 to 64 characters of A-Z a-z 0-9 . _ : @ -';
     default:
       return option.min === undefined ? 'text' : 'text, not empty';
   }
@@ -82,22 +87,30 @@ function readString(option: Option, given: string): ReadResult {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
   if (/[\u0000-\u001f\u007f]/.test(given)) return { allowed: 'text without control characters' };
   if (option.kind === 'choice' && !option.choices?.includes(given)) return refuse(option);
-  if (option.kind === 'host' && !isHost(given)) return refuse(option);
+  const isAbsent = given === '' && option.default === '';
+  if (option.kind === 'host' && !isAbsent && !isHost(given)) return refuse(option);
   if (Buffer.byteLength(given.trim()) < (option.min ?? 0)) return refuse(option);
   return { value: given };
 }
 
+/** What a member of a list must be. */
+const MEMBERS: Partial<Record<OptionKind, (text: string) => boolean>> = {
+  cidrs: isCidr,
+  addresses: (text) => parseAddress(text) !== undefined,
+  identifiers: isIdentifier,
+};
+
 /** The list that a default means; '' is an empty one. */
 export function defaultList(option: Option): readonly string[] | undefined {
-  if (option.kind !== 'cidrs' && option.kind !== 'addresses') return undefined;
+  if (MEMBERS[option.kind] === undefined) return undefined;
   return option.default === '' ? [] : String(option.default).split(',');
 }
 
 function readList(option: Option, given: readonly unknown[]): ReadResult {
-  const isMember = option.kind === 'cidrs' ? isCidr : (text: string): boolean => parseAddress(text) !== undefined;
+  const isMember = MEMBERS[option.kind];
   const members: string[] = [];
   for (const member of given) {
-    if (typeof member !== 'string' || !isMember(member.trim())) return refuse(option);
+    if (typeof member !== 'string' || isMember?.(member.trim()) !== true) return refuse(option);
     members.push(member.trim());
   }
   return { value: members };

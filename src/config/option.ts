@@ -19,10 +19,20 @@ export interface Option {
 }
 
 /**
- * `cidrs`: comma-separated address blocks; `addresses`: comma-separated `host:port` or paths of sockets. `text` and `path` may
- * be empty; `secret` is never printed.
+ * `cidrs`: comma-separated address blocks; `addresses`: comma-separated `host:port` or paths of sockets; `identifiers`:
+ * comma-separated ids. `text` and `path` may be empty, and a `host` whose default is; `secret` is never printed.
  */
-export type OptionKind = 'integer' | 'flag' | 'choice' | 'text' | 'path' | 'host' | 'secret' | 'cidrs' | 'addresses';
+export type OptionKind =
+  | 'integer'
+  | 'flag'
+  | 'choice'
+  | 'text'
+  | 'path'
+  | 'host'
+  | 'secret'
+  | 'cidrs'
+  | 'addresses'
+  | 'identifiers';
 
 /** The type of an option's value, from its row. */
 export type OptionValue<O> = O extends { kind: 'integer' }
@@ -31,6 +41,6 @@ export type OptionValue<O> = O extends { kind: 'integer' }
     ? boolean
     : O extends { kind: 'choice'; choices: readonly (infer Choice)[] }
       ? Choice
-      : O extends { kind: 'cidrs' | 'addresses' }
+      : O extends { kind: 'cidrs' | 'addresses' | 'identifiers' }
         ? readonly string[]
         : string;

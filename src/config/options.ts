@@ -8,12 +8,14 @@ import { CORE_OPTIONS } from './options-core.ts';
 import { GATE_OPTIONS } from './options-gate.ts';
 import { LIMIT_OPTIONS } from './options-limits.ts';
 import { REDIS_OPTIONS } from './options-redis.ts';
+import { REGISTRY_OPTIONS } from './options-registry.ts';
 import { TRUNK_OPTIONS } from './options-trunk.ts';
 
 export type OptionTable = typeof CORE_OPTIONS &
   typeof GATE_OPTIONS &
   typeof LIMIT_OPTIONS &
   typeof REDIS_OPTIONS &
+  typeof REGISTRY_OPTIONS &
   typeof TRUNK_OPTIONS;
 export type OptionKey = keyof OptionTable;
 
@@ -22,11 +24,25 @@ export const OPTIONS: OptionTable = {
   ...GATE_OPTIONS,
   ...LIMIT_OPTIONS,
   ...REDIS_OPTIONS,
+  ...REGISTRY_OPTIONS,
   ...TRUNK_OPTIONS,
 };
 
 /** The order of sections in printed configurations and documents. */
-const SECTIONS: readonly string[] = ['', 'data', 'log', 'gate', 'limits', 'trunk', 'logic', 'store', 'redis', 'api'];
+const SECTIONS: readonly string[] = [
+  '',
+  'data',
+  'log',
+  'gate',
+  'limits',
+  'trunk',
+  'logic',
+  'store',
+  'redis',
+  'registry',
+  'api',
+  'iplist',
+];
 
 /** All keys, sections together. */
 export const OPTION_KEYS: readonly OptionKey[] = (Object.keys(OPTIONS) as OptionKey[]).sort(bySection);

@@ -5,8 +5,8 @@
  * Cost: one map entry per address with connections, one reference per connection, and the socket's address, which is
  * read once per accept. Nothing of this exists when both limits are 0.
  */
+import { RateMeter } from '../clock/rate-meter.ts';
 import { AddressBlock, accountOf } from '../net/address-block.ts';
-import { RateMeter } from './rate-meter.ts';
 
 export interface AddressLimitOptions {
   /** 0: no limit. */

@@ -13,12 +13,13 @@
  *                     0 %└───┴─────────┴────  connections before login
  *                          From       Max
  */
+
 import type { Random } from '../clock/random.ts';
+import { RateMeter } from '../clock/rate-meter.ts';
 import type { Stream } from '../net/transport.ts';
 import { CloseReason } from '../protocol/index.ts';
 import { type AddressLimitOptions, AddressLimits } from './address-limits.ts';
 import type { GateCounters } from './gate-counters.ts';
-import { RateMeter } from './rate-meter.ts';
 
 export interface AdmissionLimits extends AddressLimitOptions {
   /** 0: no limit. */

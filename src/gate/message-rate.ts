@@ -11,8 +11,8 @@
  */
 import type { Clock } from '../clock/clock.ts';
 import type { Connections } from './connections.ts';
-import { SlotMeters } from './rate-meter.ts';
 import type { ReadPauses } from './read-pauses.ts';
+import { SlotMeters } from './slot-meters.ts';
 
 export interface MessageRateLimits {
   /** 0: no limit. */

@@ -5,7 +5,7 @@
  */
 import { CloseReason, ErrorCode } from '../protocol/index.ts';
 import type { Connections } from './connections.ts';
-import { SlotMeters } from './rate-meter.ts';
+import { SlotMeters } from './slot-meters.ts';
 
 export interface ProtocolErrorLimits {
   readonly protocolErrorsMax: number;

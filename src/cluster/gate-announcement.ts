@@ -1,0 +1,73 @@
+/** Makes a gate worker known to those who send clients, where there is a registry. */
+import { delay } from '../clock/clock.ts';
+import { Announcer } from '../registry/announcer.ts';
+import { GATES } from '../registry/entry-text.ts';
+import { RedisRegistry } from '../registry/redis-registry.ts';
+import type { GateEntry } from '../registry/registry.ts';
+import { REGISTRY_SCRIPTS } from '../registry/registry-scripts.ts';
+import { advertisedGate } from './advertised-address.ts';
+import { redisClient } from './redis-engine.ts';
+import type { RoleContext } from './running-role.ts';
+
+/** What is announced of a gate at work. */
+export interface AnnouncedGate {
+  readonly name: string;
+  readonly bootId: string;
+  readonly port: number;
+  readonly connectionsMax: number;
+  connections(): number;
+}
+
+export interface GateAnnouncement {
+  /** Nobody is sent here from now on. Resolves when that is known, or cannot be told. */
+  drain(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** A registry that does not answer must not hold up a stop for longer. */
+const ANSWER_MS_MAX = 500;
+
+/** On one machine the primary knows all gates: nothing is announced. */
+export function announceGate(context: RoleContext, gate: AnnouncedGate): GateAnnouncement {
+  const { clock, random, metrics, start } = context;
+  const { config } = start;
+  if (config.store.engine !== 'redis') return { drain: () => Promise.resolve(), stop: () => Promise.resolve() };
+  const client = redisClient(context, REGISTRY_SCRIPTS);
+  let isDraining = false;
+  const describe = (): GateEntry => ({
+    name: gate.name,
+    bootId: gate.bootId,
+    address: advertisedGate(config, gate.port),
+    apps: config.gate.apps,
+    connections: gate.connections(),
+    connectionsMax: gate.connectionsMax,
+    draining: isDraining,
+  });
+  const registry = new RedisRegistry(client, config.redis.keyPrefix, GATES);
+  const announcer = new Announcer({ clock, random, registry, leaseMs: config.registry.leaseMs, describe });
+  const { leaseMs } = config.registry;
+  metrics.gaugeFrom('sluice_registry_announced', 'Gates whose lease in the registry lives.', () =>
+    Number(announcer.isAnnounced),
+  );
+  metrics.counterFrom(
+    'sluice_registry_announce_failures_total',
+    `Announcements that failed; after a lease (${leaseMs} ms) of them nobody is sent to the gate.`,
+    () => announcer.failures,
+  );
+  // Until Redis is there, every announcement fails and the next one follows.
+  void client
+    .connect()
+    .catch(() => undefined)
+    .then(() => announcer.start());
+  const atMost = (work: Promise<void>): Promise<void> => Promise.race([work, delay(clock, ANSWER_MS_MAX)]);
+  return {
+    drain: () => {
+      isDraining = true;
+      return atMost(announcer.changed());
+    },
+    stop: async () => {
+      await atMost(announcer.stop());
+      client.close();
+    },
+  };
+}
