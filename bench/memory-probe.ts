@@ -16,12 +16,21 @@ export const PROBE_FLAGS: readonly string[] = [
   fileURLToPath(new URL('./memory-probe-main.js', import.meta.url)),
 ];
 
+export interface CollectedMemory {
+  readonly anonymousBytes: number;
+  readonly heapUsedBytes: number;
+  /** What V8 holds for its heap: more than it uses when live objects lie scattered. */
+  readonly heapTotalBytes: number;
+  /** Of array buffers, Node's own included. */
+  readonly arrayBufferBytes: number;
+}
+
 export interface MemorySample {
   readonly name: string;
   readonly anonymousBytes: number;
   readonly rssBytes: number;
   /** After a forced collection. */
-  readonly collected?: { readonly anonymousBytes: number; readonly heapUsedBytes: number };
+  readonly collected?: CollectedMemory;
 }
 
 /** @param directory the working directory of the processes; undefined for those without a probe. */
@@ -39,15 +48,20 @@ export async function sampleMemory(
   return samples;
 }
 
-async function collect(clock: Clock, pid: number, directory: string): Promise<MemorySample['collected']> {
+async function collect(clock: Clock, pid: number, directory: string): Promise<CollectedMemory | undefined> {
   const file = join(directory, `memory-${pid}.json`);
   rmSync(file, { force: true });
   process.kill(pid, 'SIGUSR2');
   for (let waitedMs = 0; waitedMs < ANSWER_MS_MAX; waitedMs += POLL_MS) {
     await delay(clock, POLL_MS);
     if (!existsSync(file)) continue;
-    const { heapUsed } = JSON.parse(readFileSync(file, 'utf8')) as { heapUsed: number };
-    return { anonymousBytes: memoryOf(pid).anonymousBytes, heapUsedBytes: heapUsed };
+    const { heapUsed, heapTotal, arrayBuffers } = JSON.parse(readFileSync(file, 'utf8')) as NodeJS.MemoryUsage;
+    return {
+      anonymousBytes: memoryOf(pid).anonymousBytes,
+      heapUsedBytes: heapUsed,
+      heapTotalBytes: heapTotal,
+      arrayBufferBytes: arrayBuffers,
+    };
   }
   return undefined;
 }
