@@ -18,6 +18,8 @@ export interface FleetPlan {
   readonly atOnce: number;
   /** More than the file descriptor limit asks for. */
   readonly processesMin?: number;
+  /** Flags for the node processes of the load. */
+  readonly nodeFlags?: readonly string[];
 }
 
 export class Fleet {
@@ -31,7 +33,7 @@ export class Fleet {
     this.runId = randomHex(random, RUN_ID_BYTES);
     const processes = Math.max(plan.processesMin ?? 1, Math.ceil(plan.users / (openFilesMax() - DESCRIPTORS_RESERVED)));
     this.#share = Math.ceil(plan.users / processes);
-    this.#loads = Array.from({ length: processes }, () => new LoadProcess());
+    this.#loads = Array.from({ length: processes }, () => new LoadProcess(plan.nodeFlags));
   }
 
   static async create(plan: FleetPlan, random: Random): Promise<Fleet> {

@@ -3,6 +3,7 @@ import type { Scenario } from './scenario.ts';
 import { c2c } from './scenarios/c2c.ts';
 import { ci } from './scenarios/ci.ts';
 import { compare } from './scenarios/compare.ts';
+import { hold } from './scenarios/hold.ts';
 import { idle } from './scenarios/idle.ts';
 import { logins } from './scenarios/logins.ts';
 import { max } from './scenarios/max.ts';
@@ -17,6 +18,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   c2c,
   ci,
   compare,
+  hold,
   idle,
   logins,
   max,
@@ -32,6 +34,7 @@ export const SCENARIO_TEXTS: Readonly<Record<string, string>> = {
   c2c: 'pairs of clients: commit, SENDACK, delivery, acknowledgement',
   ci: 'under 90 s: counts per delivery and ratios, no times',
   compare: 'the same pairs against a bare relay, Mosquitto and Aedes',
+  hold: 'a machine full of connections: pushes, the death of logic, memory',
   idle: 'logged-in, heart-beating connections: memory per connection',
   logins: 'a burst of logins, and everybody at once',
   max: 'the highest rate that keeps the latency objective',

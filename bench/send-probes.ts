@@ -24,24 +24,24 @@ export class SendProbes {
   readonly #clock: Clock;
   readonly #clients: SluiceClient[] = [];
   readonly #firstServedMs = new Map<number, number>();
-  readonly #target: () => string;
+  readonly #runId: string;
   #markMs = Number.POSITIVE_INFINITY;
   #disconnects = 0;
   #failed = 0;
   #ending = false;
 
-  private constructor(clock: Clock, target: () => string) {
+  private constructor(clock: Clock, runId: string) {
     this.#clock = clock;
-    this.#target = target;
+    this.#runId = runId;
   }
 
-  /** Logs in and begins to send. @param target who gets the next message */
-  static async start(clock: Clock, sluice: SluiceSystem, runId: string, target: () => string): Promise<SendProbes> {
-    const probes = new SendProbes(clock, target);
+  /** Logs in and begins to send, each to the next one. */
+  static async start(clock: Clock, sluice: SluiceSystem, runId: string): Promise<SendProbes> {
+    const probes = new SendProbes(clock, runId);
     const platform = systemPlatform();
     const tokens = new TokenMaker(DEVELOPMENT_APP_ID, DEVELOPMENT_SECRET);
     for (let i = 0; i < PROBES; i++) {
-      const uid = `probe${i}-${runId}`;
+      const uid = probeName(runId, i);
       const client = new SluiceClient({
         host: sluice.host,
         port: sluice.gatePort,
@@ -93,7 +93,7 @@ export class SendProbes {
     while (!this.#ending) {
       const beganMs = this.#clock.monotonicMs();
       try {
-        await client.send({ to: this.#target(), text: 'probe' });
+        await client.send({ to: probeName(this.#runId, (probe + 1) % PROBES), text: 'probe' });
         if (beganMs >= this.#markMs && !this.#firstServedMs.has(probe)) {
           this.#firstServedMs.set(probe, this.#clock.monotonicMs() - this.#markMs);
         }
@@ -103,4 +103,8 @@ export class SendProbes {
       await delay(this.#clock, PAUSE_MS);
     }
   }
+}
+
+function probeName(runId: string, probe: number): string {
+  return `probe${probe}-${runId}`;
 }

@@ -9,11 +9,11 @@ import { BareHolder } from '../bare-holder.ts';
 import { Fleet } from '../fleet.ts';
 import { openFilesMax } from '../machine.ts';
 import { type MemorySample, PROBE_FLAGS, sampleMemory } from '../memory-probe.ts';
+import { collected, type MemoryStep, slopesOf } from '../memory-steps.ts';
 import { kernelSlabBytes } from '../process-usage.ts';
 import { atLeast, atMost, type Finding, reported, type ScenarioOutcome } from '../result.ts';
 import type { ScenarioContext } from '../scenario.ts';
 import { startSluice } from '../start-sluice.ts';
-import { slope } from '../statistics.ts';
 import type { SluiceSystem } from '../system-under-test.ts';
 
 const CONNECTIONS_DEFAULT = 12_000;
@@ -27,17 +27,6 @@ const CHURN_PART = 4;
 const FILL = 0.92;
 const RETURN_MS_MAX = 60_000;
 
-interface Step {
-  readonly connections: number;
-  /** Of the bare server, which is one process. */
-  readonly bareConnections: number;
-  readonly loginsPerSecond: number;
-  readonly failed: number;
-  readonly system: readonly MemorySample[];
-  readonly bare: readonly MemorySample[];
-  readonly kernelBytes: number;
-}
-
 export async function idle(context: ScenarioContext): Promise<ScenarioOutcome> {
   const { settings, runtime, random, clock, say } = context;
   const total = settings.connections ?? CONNECTIONS_DEFAULT;
@@ -48,7 +37,7 @@ export async function idle(context: ScenarioContext): Promise<ScenarioOutcome> {
   const plan = { users: total, host: sluice.host, port: sluice.gatePort, atOnce: LOGINS_AT_ONCE };
   const fleet = await Fleet.create({ ...plan, processesMin: settings.generators }, random);
   try {
-    const steps: Step[] = [];
+    const steps: MemoryStep[] = [];
     for (let step = 1; step <= STEPS; step++) {
       const connections = Math.round((total * step) / STEPS);
       const login = await fleet.growTo(connections);
@@ -105,11 +94,6 @@ async function churn(
   return samples;
 }
 
-/** Anonymous memory after collection, of the processes whose name starts so. */
-function collected(samples: readonly MemorySample[], prefix: string): number {
-  return total(samples, prefix, (sample) => sample.collected?.anonymousBytes ?? sample.anonymousBytes);
-}
-
 interface Held {
   readonly live: number;
   readonly lost: number;
@@ -117,53 +101,13 @@ interface Held {
   readonly generatorBytes: number;
 }
 
-type SlopeName =
-  | 'gate'
-  | 'system'
-  | 'bare'
-  | 'gateUncollected'
-  | 'systemUncollected'
-  | 'gateHeap'
-  | 'logicHeap'
-  | 'bareHeap'
-  | 'gateResident'
-  | 'kernel';
-
-/** Slopes over the number of connections, in bytes for each. */
-function slopesOf(steps: readonly Step[]): Record<SlopeName, number> {
-  const over = (of: (step: Step) => number): number =>
-    slope(steps.map((step) => [step.connections, of(step)] as const));
-  const overBare = (of: (samples: readonly MemorySample[]) => number): number =>
-    slope(steps.map((step) => [step.bareConnections, of(step.bare)] as const));
-  return {
-    gate: over(({ system }) => collected(system, 'gate')),
-    system: over(({ system }) => collected(system, '')),
-    bare: overBare((samples) => collected(samples, '')),
-    gateUncollected: over(({ system }) => total(system, 'gate', ({ anonymousBytes }) => anonymousBytes)),
-    systemUncollected: over(({ system }) => total(system, '', ({ anonymousBytes }) => anonymousBytes)),
-    gateHeap: over(({ system }) => total(system, 'gate', heapUsed)),
-    logicHeap: over(({ system }) => total(system, 'logic', heapUsed)),
-    bareHeap: overBare((samples) => total(samples, '', heapUsed)),
-    gateResident: over(({ system }) => total(system, 'gate', ({ rssBytes }) => rssBytes)),
-    kernel: over(({ kernelBytes }) => kernelBytes),
-  };
-}
-
-function total(samples: readonly MemorySample[], prefix: string, of: (sample: MemorySample) => number): number {
-  return samples.filter(({ name }) => name.startsWith(prefix)).reduce((sum, sample) => sum + of(sample), 0);
-}
-
-function heapUsed({ collected: after }: MemorySample): number {
-  return after?.heapUsedBytes ?? 0;
-}
-
-function outcome(context: ScenarioContext, steps: readonly Step[], users: number, held: Held): ScenarioOutcome {
+function outcome(context: ScenarioContext, steps: readonly MemoryStep[], users: number, held: Held): ScenarioOutcome {
   const { budgets } = context;
   const slopes = slopesOf(steps);
   const { gate, system, bare } = slopes;
   const logins = Math.max(...steps.map(({ loginsPerSecond }) => loginsPerSecond));
   const failed = steps.reduce((sum, step) => sum + step.failed, 0);
-  const churnBytes = (collected(held.churned, 'gate') - collected((steps.at(-1) as Step).system, 'gate')) / users;
+  const churnBytes = (collected(held.churned, 'gate') - collected((steps.at(-1) as MemoryStep).system, 'gate')) / users;
   const findings: Finding[] = [
     atLeast('connections held at the end', held.live, users, ''),
     atMost('logins failed', failed, 0, ''),

@@ -9,6 +9,11 @@ export function gateMetrics(metrics: Metrics, gate: Gate, transport: NodeTranspo
   const { counters } = gate;
   metrics.gaugeFrom('sluice_gate_connections', 'Client connections.', () => gate.connections);
   metrics.gaugeFrom('sluice_gate_logic_up', 'Gates whose link to logic is up.', () => Number(gate.logicUp));
+  metrics.gaugeFrom(
+    'sluice_gate_confirmed_connections',
+    'Connections whose head the present logic has confirmed.',
+    () => gate.confirmedConnections,
+  );
   metrics.gaugeFrom('sluice_gate_slow_consumers', 'Connections with unsent bytes.', () => gate.slowConsumers);
   metrics.gaugeFrom('sluice_gate_unfinished_frames', 'Frames that have begun to arrive.', () => gate.unfinishedFrames);
   metrics.gaugeFrom('sluice_gate_held_connections', 'Connections with a refused send.', () => gate.heldConnections);

@@ -21,7 +21,7 @@ import { TrunkDialer } from '../trunk/trunk-dialer.ts';
 import { TimingWheel } from '../wheel/timing-wheel.ts';
 import { Admission } from './admission.ts';
 import { ClientCommands } from './client-commands.ts';
-import { ConnectionState, ConnectionTable } from './connection-table.ts';
+import { ConnectionFlag, ConnectionState, ConnectionTable } from './connection-table.ts';
 import { Connections } from './connections.ts';
 import { Deadlines, TICK_MS } from './deadlines.ts';
 import { DeliveryWindow } from './delivery-window.ts';
@@ -145,6 +145,16 @@ export class Gate implements AcceptHandler {
   /** Connections that are not read from because they sent too fast. */
   get pausedConnections(): number {
     return this.#pauses.size;
+  }
+
+  /** Logged-in connections whose head the present logic has confirmed; counted when asked. */
+  get confirmedConnections(): number {
+    const { flags, state } = this.#table;
+    let confirmed = 0;
+    for (let slot = 0; slot < flags.length; slot++) {
+      if (state[slot] === ConnectionState.Ready) confirmed += Number(((flags[slot] as number) & ConnectionFlag.Known) !== 0);
+    }
+    return confirmed;
   }
 
   /** Connections that have not logged in. */
