@@ -5,6 +5,7 @@ import * as net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { childEnvironment } from '../src/config/environment.ts';
 import { inBatches } from './load/pair-wire.ts';
 import { sourceAddress } from './load/source-address.ts';
 import { PROBE_FLAGS } from './memory-probe.ts';
@@ -31,7 +32,9 @@ export class BareHolder {
   static async start(runtime: Runtime, nodeFlags: readonly string[]): Promise<BareHolder> {
     const directory = mkdtempSync(join(tmpdir(), 'sluice-bench-bare-'));
     const execArgv = [...nodeFlags, ...PROBE_FLAGS];
-    const child = fork(ENTRY, [], { execPath: runtime.path, execArgv, cwd: directory });
+    // As the system under test starts its own.
+    const env = childEnvironment();
+    const child = fork(ENTRY, [], { execPath: runtime.path, execArgv, cwd: directory, env });
     const port = await new Promise<number>((resolve) => {
       child.once('message', (message) => resolve((message as { port: number }).port));
     });

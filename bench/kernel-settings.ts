@@ -29,18 +29,24 @@ const TCP_MEMORY_PART = 0.25;
 /** Raises the limits for so many connections. */
 export function raiseKernelSettings(connections: number, memoryBytes: number): KernelSettings {
   const said = [`open files of a process: ${openFilesMax()} (set by who starts the bench)`];
+  const enough: string[] = [];
   const undo: (() => void)[] = [];
   for (const wish of wishes(connections, memoryBytes)) {
     const file = `/proc/sys/${wish.name.replaceAll('.', '/')}`;
     const before = read(file);
     if (before === undefined) continue;
     const wanted = wish.values.map((value, i) => better(value, before[i] ?? 0, wish.firstDown === true && i === 0));
-    if (wanted.every((value, i) => value === before[i])) continue;
+    if (wanted.every((value, i) => value === before[i])) {
+      enough.push(`${wish.name} ${before.join(' ')}`);
+      continue;
+    }
     const change = `${wish.name}: ${before.join(' ')} → ${wanted.join(' ')}`;
-    if (write(file, wanted)) undo.push(() => write(file, before));
-    else said.push(`${change} is wanted and not allowed`);
-    if (undo.length > 0 && read(file)?.join() === wanted.join()) said.push(change);
+    if (write(file, wanted)) {
+      undo.push(() => write(file, before));
+      said.push(change);
+    } else said.push(`${change} is wanted and not allowed`);
   }
+  if (enough.length > 0) said.push(`high enough: ${enough.join(', ')}`);
   return { said, restore: () => undo.forEach((each) => each()) };
 }
 

@@ -40,7 +40,10 @@ export async function pushOpenLoop(clock: Clock, plan: OpenLoopPlan): Promise<Op
       for (;;) {
         const number = answers.length;
         const to = plan.targets[number];
-        if (to === undefined) return resolve();
+        if (to === undefined) {
+          resolve();
+          return;
+        }
         const dueMs = startMs + (number * 1000) / plan.perSecond;
         if (dueMs > nowMs) break;
         lateMsMax = Math.max(lateMsMax, nowMs - dueMs);

@@ -3,6 +3,7 @@ import type { Scenario } from './scenario.ts';
 import { c2c } from './scenarios/c2c.ts';
 import { ci } from './scenarios/ci.ts';
 import { compare } from './scenarios/compare.ts';
+import { fill } from './scenarios/fill.ts';
 import { hold } from './scenarios/hold.ts';
 import { idle } from './scenarios/idle.ts';
 import { logins } from './scenarios/logins.ts';
@@ -18,6 +19,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   c2c,
   ci,
   compare,
+  fill,
   hold,
   idle,
   logins,
@@ -34,6 +36,7 @@ export const SCENARIO_TEXTS: Readonly<Record<string, string>> = {
   c2c: 'pairs of clients: commit, SENDACK, delivery, acknowledgement',
   ci: 'under 90 s: counts per delivery and ratios, no times',
   compare: 'the same pairs against a bare relay, Mosquitto and Aedes',
+  fill: 'gate workers filled to 96 % of their places, then one of them dies',
   hold: 'a machine full of connections: pushes, the death of logic, memory',
   idle: 'logged-in, heart-beating connections: memory per connection',
   logins: 'a burst of logins, and everybody at once',

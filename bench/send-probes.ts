@@ -2,8 +2,9 @@
  * A few clients of the SDK that send all the time, as people do: what they notice of a fault is how long their sends
  * take and whether their connections break.
  */
-import { type Clock, delay } from '../src/clock/clock.ts';
+
 import { MemoryStorage, SluiceClient, systemPlatform } from '../src/client/index.ts';
+import { type Clock, delay } from '../src/clock/clock.ts';
 import { DEVELOPMENT_APP_ID, DEVELOPMENT_SECRET } from '../src/config/apps.ts';
 import { TokenMaker } from './load/login-token.ts';
 import type { SluiceSystem } from './system-under-test.ts';

@@ -1,6 +1,7 @@
 /** The main process's handle of a generator process. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { childEnvironment } from '../../src/config/environment.ts';
 import type { LoadTasks } from './load-tasks.ts';
 
 export interface LoadCall {
@@ -28,7 +29,7 @@ export class LoadProcess {
   #lastId = 0;
 
   constructor(nodeFlags: readonly string[] = []) {
-    this.#child = fork(ENTRY, [], { execArgv: [...nodeFlags], serialization: 'advanced' });
+    this.#child = fork(ENTRY, [], { execArgv: [...nodeFlags], serialization: 'advanced', env: childEnvironment() });
     this.#child.on('message', (message) => this.#answered(message as LoadAnswer));
     this.#child.on('exit', (code, signal) => this.#ended(`a generator process ended (${signal ?? code})`));
   }

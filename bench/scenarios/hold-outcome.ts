@@ -1,6 +1,7 @@
 /** The rows of `hold`: targets and values. */
-import { slopesOf } from '../memory-steps.ts';
+
 import { openFilesMax } from '../machine.ts';
+import { slopesOf } from '../memory-steps.ts';
 import { atLeast, atMost, type Finding, reported, type ScenarioOutcome } from '../result.ts';
 import type { ScenarioContext } from '../scenario.ts';
 import type { HeldReport } from './hold.ts';
@@ -61,7 +62,12 @@ function pushFindings({ pushes, pushesAfter }: HeldReport): Finding[] {
     atMost('pushes doubled', pushes.doubled, 0, ''),
     reported('push, p50 from the moment it was due', pushes.latencyMs.p50, 'ms'),
     atMost('push, p99 from the moment it was due', pushes.latencyMs.p99, PUSH_P99_MS_MAX, 'ms'),
-    atMost('pushes lost after logic was replaced', pushesAfter.lost + pushesAfter.refused + pushesAfter.unanswered, 0, ''),
+    atMost(
+      'pushes lost after logic was replaced',
+      pushesAfter.lost + pushesAfter.refused + pushesAfter.unanswered,
+      0,
+      '',
+    ),
   ];
 }
 

@@ -14,8 +14,8 @@ import { type HoldPlan, holdPlan } from '../hold-plan.ts';
 import { raiseKernelSettings } from '../kernel-settings.ts';
 import { type KillReport, killLogic } from '../logic-kill.ts';
 import { PROBE_FLAGS } from '../memory-probe.ts';
-import { type RandomPushReport, pushToRandom } from '../random-pushes.ts';
 import { measureBare, type RampReport, rampUp } from '../ramp.ts';
+import { pushToRandom, type RandomPushReport } from '../random-pushes.ts';
 import type { ScenarioOutcome } from '../result.ts';
 import type { ScenarioContext } from '../scenario.ts';
 import { SendProbes } from '../send-probes.ts';
@@ -73,10 +73,7 @@ async function run(context: ScenarioContext, plan: HoldPlan): Promise<ScenarioOu
   const bare = await measureBare(context, plan.connections);
   const { sluice, stop } = await startSluice(context, { gateWorkers: plan.gateWorkers, nodeFlags: PROBE_FLAGS });
   const fleetPlan = { users: plan.connections, host: sluice.host, port: sluice.gatePort, atOnce: LOGINS_AT_ONCE };
-  const fleet = await Fleet.create(
-    { ...fleetPlan, processesMin: plan.generators, nodeFlags: GENERATOR_FLAGS },
-    random,
-  );
+  const fleet = await Fleet.create({ ...fleetPlan, processesMin: plan.generators, nodeFlags: GENERATOR_FLAGS }, random);
   try {
     await fleet.beat(HEARTBEAT_MS);
     const ramp = await rampUp(context, fleet, sluice, bare);
@@ -99,7 +96,10 @@ async function holdUntil(
 ): Promise<HeldReport> {
   const { clock, say } = context;
   const startMs = clock.monotonicMs();
-  const cores = { system: new BusyCores(sluice.processes(), startMs), generators: new BusyCores(fleet.processes, startMs) };
+  const cores = {
+    system: new BusyCores(sluice.processes(), startMs),
+    generators: new BusyCores(fleet.processes, startMs),
+  };
   await delay(clock, Math.min(QUIET_MS_MAX, (untilMs - startMs) * QUIET_PART));
   const nowMs = clock.monotonicMs();
   const busyCores = { system: cores.system.until(nowMs), generators: cores.generators.until(nowMs) };
@@ -113,7 +113,9 @@ async function holdUntil(
   const kill = await killLogic(clock, sluice, probes, plan.connections + probes.size, CONFIRM_MS_MAX);
   await probes.end();
   const first = ((kill.firstServedMs[0] ?? Number.NaN) / 1000).toFixed(2);
-  say(`logic killed: first SEND served after ${first} s, all confirmed after ${(kill.confirmedMs / 1000).toFixed(1)} s`);
+  say(
+    `logic killed: first SEND served after ${first} s, all confirmed after ${(kill.confirmedMs / 1000).toFixed(1)} s`,
+  );
 
   const again = Math.min(PUSHES_AFTER_KILL, plan.connections);
   const pushesAfter = await pushToRandom(context, fleet, sluice, again, PUSHES_MAX);

@@ -8,6 +8,12 @@ import { countsByName } from './counts-by-name.ts';
 export function gateMetrics(metrics: Metrics, gate: Gate, transport: NodeTransport): void {
   const { counters } = gate;
   metrics.gaugeFrom('sluice_gate_connections', 'Client connections.', () => gate.connections);
+  metrics.gaugeFrom('sluice_gate_listening', 'Gates that take new connections.', () => Number(gate.listening));
+  metrics.counterFrom(
+    'sluice_gate_listeners_closed_total',
+    'How often a gate stopped listening because it was nearly full.',
+    () => gate.listenersClosed,
+  );
   metrics.gaugeFrom('sluice_gate_logic_up', 'Gates whose link to logic is up.', () => Number(gate.logicUp));
   metrics.gaugeFrom(
     'sluice_gate_confirmed_connections',

@@ -1,4 +1,5 @@
 /** Puts a gate worker together. */
+import { availableParallelism } from 'node:os';
 import { delay } from '../clock/clock.ts';
 import { randomHex } from '../clock/random.ts';
 import { Gate } from '../gate/gate.ts';
@@ -18,6 +19,7 @@ const ORPHAN_POLL_MS = 500;
 export async function startGate(context: RoleContext): Promise<RunningRole> {
   const { clock, random, log, metrics, start, index } = context;
   const { config, trunkPath, gatePort } = start;
+  const workers = config.gate.workers || availableParallelism();
   const transport = new NodeTransport();
   const name = `gate ${index}`;
   const bootId = randomHex(random, BOOT_ID_BYTES);
@@ -38,6 +40,8 @@ export async function startGate(context: RoleContext): Promise<RunningRole> {
       ...config.gate,
       ...config.limits,
       connectionsMax,
+      // Nobody else would take what a single worker leaves.
+      stopAcceptingPercent: workers === 1 ? 100 : config.gate.stopAcceptingPercent,
     },
     tellAddress: config.limits.addressLoginFailuresMax > 0 || config.limits.userLoginFailuresMax > 0,
   });

@@ -5,6 +5,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import cluster from 'node:cluster';
 import { fileURLToPath } from 'node:url';
+import { childEnvironment } from '../config/environment.ts';
 import type { FromChild, ToChild } from './child-messages.ts';
 import type { ChildEvents, ChildHandle, ChildSpec } from './supervised-child.ts';
 
@@ -12,12 +13,15 @@ const ENTRY = fileURLToPath(new URL('./role-main.js', import.meta.url));
 
 export function spawnChild(spec: ChildSpec, events: ChildEvents): ChildHandle {
   const args = [spec.role, String(spec.index)];
-  return new ProcessHandle(spec.role === 'gate' ? forkWorker(args) : fork(ENTRY, args), events);
+  return new ProcessHandle(
+    spec.role === 'gate' ? forkWorker(args) : fork(ENTRY, args, { env: childEnvironment() }),
+    events,
+  );
 }
 
 function forkWorker(args: string[]): ChildProcess {
   cluster.setupPrimary({ exec: ENTRY, args });
-  return cluster.fork().process;
+  return cluster.fork(childEnvironment()).process;
 }
 
 class ProcessHandle implements ChildHandle {

@@ -5,3 +5,11 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export function processEnvironment(): Environment {
   return process.env;
 }
+
+/**
+ * What child processes are started with. One allocation arena instead of one per thread: the C library's arenas keep what
+ * the helper threads of the runtime free, which costs a gate 220 bytes for each idle connection (glibc; others ignore it).
+ */
+export function childEnvironment(): Environment {
+  return { MALLOC_ARENA_MAX: '1', ...processEnvironment() };
+}

@@ -33,6 +33,16 @@ export const GATE_OPTIONS = {
     protects:
       'At the descriptor limit the system closes connections without a word; below it they are refused with one.',
   },
+  'gate.stopAcceptingPercent': {
+    kind: 'integer',
+    default: 97,
+    min: 10,
+    max: 100,
+    unit: '%',
+    description:
+      'Share of its places at which a gate worker stops listening, so that new connections go to workers with room; it listens again 4 % below. 100: never.',
+    protects: 'Refusals by a full worker while others have room: the system spreads connections by hash.',
+  },
   'gate.loginTimeoutMs': {
     kind: 'integer',
     default: 5000,

@@ -11,6 +11,7 @@ import type { CommandLimits } from './client-commands.ts';
 import type { ConnectionLimits } from './connections.ts';
 import type { DeadlineLimits } from './deadlines.ts';
 import type { WindowLimits } from './delivery-window.ts';
+import type { ListeningLimits } from './listening.ts';
 import type { MessageRateLimits } from './message-rate.ts';
 import type { ProtocolErrorLimits } from './protocol-errors.ts';
 
@@ -23,8 +24,8 @@ export interface GateLimits
     AnnouncedLimits,
     ProtocolErrorLimits,
     AdmissionLimits,
+    ListeningLimits,
     MessageRateLimits {
-  readonly connectionsMax: number;
   /** Requests of one client that wait for their answer. */
   readonly sendsInFlightMax: number;
   /** Time over which a stopping gate closes its connections. */

@@ -15,7 +15,7 @@
 import type { Clock } from '../clock/clock.ts';
 import { asBuffer } from '../net/bytes.ts';
 import { Outbox } from '../net/outbox.ts';
-import type { AcceptHandler, Listener, Stream } from '../net/transport.ts';
+import type { AcceptHandler, Stream } from '../net/transport.ts';
 import { CloseReason, FrameReader, writeGoaway } from '../protocol/index.ts';
 import { TrunkDialer } from '../trunk/trunk-dialer.ts';
 import { TimingWheel } from '../wheel/timing-wheel.ts';
@@ -27,6 +27,7 @@ import { Deadlines, TICK_MS } from './deadlines.ts';
 import { DeliveryWindow } from './delivery-window.ts';
 import { GateCounters } from './gate-counters.ts';
 import type { GateOptions } from './gate-options.ts';
+import { Listening } from './listening.ts';
 import { LogicSide } from './logic-side.ts';
 import { MessageRate } from './message-rate.ts';
 import { ProtocolErrors } from './protocol-errors.ts';
@@ -57,7 +58,8 @@ export class Gate implements AcceptHandler {
   readonly #deadlines: Deadlines;
   readonly #commands: ClientCommands;
   readonly #reader: FrameReader<number>;
-  #listeners: Listener[] = [];
+  readonly #listening: Listening;
+  #port = 0;
   #stopping: Promise<void> | undefined;
 
   constructor(options: GateOptions) {
@@ -113,16 +115,28 @@ export class Gate implements AcceptHandler {
     this.#reader = new FrameReader(this.#commands);
     this.#admission = new Admission(limits, random, this.counters);
     this.#deadlines.every(1, (nowMs) => this.#refusals.cutOverdue(nowMs));
+    this.#listening = new Listening(options.transport, options.listen, this, limits, log);
+    this.#deadlines.every(1, () => this.#listening.check(this.#table.size));
     this.#deadlines.every(ADDRESS_SWEEP_TICKS, (nowMs) => this.#admission.sweep(nowMs));
   }
 
   /** The port clients dial; 0 before `start`. */
   get port(): number {
-    return this.#listeners[0]?.port ?? 0;
+    return this.#port;
   }
 
   get connections(): number {
     return this.#table.size;
+  }
+
+  /** False when the worker is nearly full and leaves new connections to others. */
+  get listening(): boolean {
+    return this.#listening.open;
+  }
+
+  /** How often it has stopped listening for want of room. */
+  get listenersClosed(): number {
+    return this.#listening.closings;
   }
 
   /** Whether a logic is there. */
@@ -152,7 +166,8 @@ export class Gate implements AcceptHandler {
     const { flags, state } = this.#table;
     let confirmed = 0;
     for (let slot = 0; slot < flags.length; slot++) {
-      if (state[slot] === ConnectionState.Ready) confirmed += Number(((flags[slot] as number) & ConnectionFlag.Known) !== 0);
+      if (state[slot] === ConnectionState.Ready)
+        confirmed += Number(((flags[slot] as number) & ConnectionFlag.Known) !== 0);
     }
     return confirmed;
   }
@@ -169,9 +184,8 @@ export class Gate implements AcceptHandler {
   async start(): Promise<void> {
     this.#logic.dialer?.start();
     this.#deadlines.start();
-    for (const address of this.#options.listen) {
-      this.#listeners.push(await this.#options.transport.listen(address, this));
-    }
+    await this.#listening.start();
+    this.#port = this.#listening.port;
   }
 
   /**
@@ -197,6 +211,7 @@ export class Gate implements AcceptHandler {
     }
     this.#connections.accepted(slot, stream);
     this.#admission.entered(slot, stream);
+    this.#listening.filled(this.#table.size);
     this.#deadlines.accepted(slot, nowMs);
   }
 
@@ -240,7 +255,7 @@ export class Gate implements AcceptHandler {
   }
 
   async #stop(): Promise<void> {
-    await Promise.all(this.#listeners.map((listener) => listener.close()));
+    await this.#listening.stop();
     const { shutdownMs } = this.#options.limits;
     this.#table.forEach((slot) => {
       if (this.#table.state[slot] !== ConnectionState.Ready) return;

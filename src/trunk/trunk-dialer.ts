@@ -14,7 +14,8 @@ import { TrunkLink, type TrunkLinkOwner, type TrunkTimes } from './trunk-link.ts
 import type { WelcomeFrame } from './trunk-protocol.ts';
 
 const BACKOFF_FIRST_MS = 20;
-const BACKOFF_MAX_MS = 1000;
+/** A refused dial costs next to nothing, and clients wait for logic meanwhile. */
+const BACKOFF_MAX_MS = 200;
 
 export interface TrunkDialerOptions {
   readonly transport: Transport;

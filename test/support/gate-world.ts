@@ -14,6 +14,7 @@ export const GATE_ADDRESS: Address = { path: '/gate' };
 /** The defaults of the configuration, without rates. */
 export const GATE_LIMITS: GateLimits = {
   connectionsMax: 20_000,
+  stopAcceptingPercent: 97,
   loginTimeoutMs: 5000,
   heartbeatMs: 60_000,
   frameTimeoutMs: 15_000,

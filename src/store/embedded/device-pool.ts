@@ -22,6 +22,7 @@ export class DevicePool {
   readonly #ids: DeviceId[] = ['' as DeviceId];
   readonly #types: DeviceType[] = ['' as DeviceType];
   readonly #sharedTypes = new Map<string, DeviceType>();
+  #lastType: DeviceType = '' as DeviceType;
   #next: Uint32Array = new Uint32Array(CAPACITY_MIN);
   #freeRow = NO_DEVICE;
   /** TICKET_STATE_BYTES a row; all zero when the device has no tickets. */
@@ -114,6 +115,12 @@ export class DevicePool {
   }
 
   #shared(type: DeviceType): DeviceType {
+    if (type === this.#lastType) return this.#lastType;
+    this.#lastType = this.#sharedOrNew(type);
+    return this.#lastType;
+  }
+
+  #sharedOrNew(type: DeviceType): DeviceType {
     const known = this.#sharedTypes.get(type);
     if (known !== undefined) return known;
     if (this.#sharedTypes.size < SHARED_TYPES_MAX) this.#sharedTypes.set(type, type);

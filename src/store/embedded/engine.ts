@@ -93,6 +93,7 @@ export async function openEngine(options: EngineOptions, sink: CommitSink): Prom
     state.dedupe.setTime(clock.wallMs());
     const end = await new LogRecovery(disk, loaded, segments, new Replay(state)).run();
     assertAllNamed(state);
+    state.directory.indexNames();
     await takeOver(meta, segments, end, { durability, place: await disk.identity(), wallMs: clock.wallMs() });
     await reserve.restore();
     state.epochs.set(meta.current.epochs);

@@ -8,11 +8,12 @@
  *   Timeline  head and floor of a user whose older entries are about to be deleted with their segment.
  *   Dedupe    a dedupe row whose message is about to be deleted with its segment.
  *
- * Text is at most 64 UTF-16 units, hence 192 bytes of UTF-8; a length byte goes before it.
+ * Text is at most 64 UTF-16 units, hence 192 bytes of UTF-8 (`entry-text.ts`).
  */
-import type { AppId, ClientMsgId, DeviceId, DeviceType, Generation, Seq, Uid } from '../../model/ids.ts';
-import type { DeviceRow, SessionState } from '../session-rules.ts';
+import type { AppId, ClientMsgId, DeviceId, Seq, Uid } from '../../model/ids.ts';
+import type { SessionState } from '../session-rules.ts';
 import { TICKET_STATE_BYTES } from '../ticket-rules.ts';
+import { RepeatedText, readText, writeText } from './entry-text.ts';
 import { ENTRY_HEADER_BYTES, EntryType } from './format.ts';
 import type { RecordBuilder } from './record-builder.ts';
 
@@ -98,6 +99,8 @@ export function decodeAppendContent(view: DataView, bytes: Buffer, start: number
   entry.payload = new Uint8Array(bytes.subarray(body, body + payloadLength));
 }
 
+const apps = new RepeatedText();
+
 export interface UserEntry {
   user: number;
   app: AppId;
@@ -117,10 +120,11 @@ export function encodeUser(builder: RecordBuilder, user: number, partition: numb
 export function decodeUser(view: DataView, bytes: Buffer, start: number): UserEntry {
   const text = start + 12;
   const uid = text + 1 + bytes[text]!;
-  const app = readText(bytes, text) as AppId;
-  return { user: view.getUint32(start + 8, true), app, uid: readText(bytes, uid) as Uid };
+  const user = view.getUint32(start + 8, true);
+  return { user, app: apps.read(bytes, text) as AppId, uid: readText(bytes, uid) as Uid };
 }
 
+/** `sessions-decoder.ts` reads it. */
 export function encodeSessions(
   builder: RecordBuilder,
   user: number,
@@ -149,32 +153,6 @@ export function encodeSessions(
     at = writeText(bytes, writeText(bytes, text, device.deviceId), device.deviceType);
   }
   closeEntry(builder, start, EntryType.Sessions, partition, at);
-}
-
-export function decodeSessions(view: DataView, bytes: Buffer, start: number): SessionState {
-  const devices: DeviceRow[] = [];
-  const count = view.getUint32(start + 32, true);
-  let at = start + 36;
-  for (let i = 0; i < count; i++) {
-    const id = at + 33 + bytes[at + 32]!;
-    const type = id + 1 + bytes[id]!;
-    devices.push({
-      cursor: view.getUint32(at, true) as Seq,
-      generation: view.getFloat64(at + 4, true) as Generation,
-      issuedAtMs: view.getFloat64(at + 12, true),
-      lastUsedMs: view.getFloat64(at + 20, true),
-      sessionExpiresAtS: view.getUint32(at + 28, true),
-      tickets: new Uint8Array(bytes.subarray(at + 33, id)),
-      deviceId: readText(bytes, id) as DeviceId,
-      deviceType: readText(bytes, type) as DeviceType,
-    });
-    at = type + 1 + bytes[type]!;
-  }
-  return {
-    generation: view.getFloat64(start + 16, true) as Generation,
-    revokeBeforeMs: view.getFloat64(start + 24, true),
-    devices,
-  };
 }
 
 export interface CursorEntry {
@@ -271,27 +249,6 @@ function closeEntry(builder: RecordBuilder, start: number, type: EntryType, part
   view.setUint16(start + 2, partition, true);
   view.setUint32(start + 4, end - start, true);
   builder.closeEntry(end);
-}
-
-/** Writes a length byte and the text as UTF-8; answers where it ends. Identifiers are ASCII: no native call. */
-function writeText(bytes: Buffer, at: number, text: string): number {
-  const { length } = text;
-  const start = at + 1;
-  for (let i = 0; i < length; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit > 0x7f) {
-      const written = bytes.write(text, start, 'utf8');
-      bytes[at] = written;
-      return start + written;
-    }
-    bytes[start + i] = unit;
-  }
-  bytes[at] = length;
-  return start + length;
-}
-
-function readText(bytes: Buffer, at: number): string {
-  return bytes.toString('utf8', at + 1, at + 1 + bytes[at]!);
 }
 
 /** The smallest length that any entry can have. */

@@ -11,6 +11,8 @@ import type { Uid } from '../../model/ids.ts';
 const SHARD_BITS = 8;
 const SHARDS = 2 ** SHARD_BITS;
 const PLACES_MIN = 16;
+/** Names fall into shards by chance. */
+const SHARD_SLACK = 1.1;
 const FREE = 0;
 const REMOVED = 0xffffffff;
 
@@ -43,6 +45,13 @@ export class NameTable {
     const { numbers, tags } = this.#shards[hash >>> (32 - SHARD_BITS)]!;
     const place = this.#placeOf(numbers, tags, hash, app, uid);
     return place < 0 ? -1 : numbers[place]! - 1;
+  }
+
+  /** Makes room for so many names in an empty table; without it every shard grows, and hashes its names again, step by step. */
+  reserve(names: number): void {
+    const perShard = Math.ceil((names / SHARDS) * SHARD_SLACK);
+    const places = placesFor(perShard);
+    for (let index = 0; index < SHARDS; index++) this.#shards[index] = newShard(places);
   }
 
   /** The name must not be there yet. */
@@ -79,9 +88,7 @@ export class NameTable {
   #rebuilt(old: Shard): Shard {
     let live = 0;
     for (const number of old.numbers) if (number !== FREE && number !== REMOVED) live++;
-    let places = PLACES_MIN;
-    while ((live + 1) * 2 > places) places *= 2;
-    const shard = newShard(places);
+    const shard = newShard(placesFor(live));
     for (const number of old.numbers) {
       if (number === FREE || number === REMOVED) continue;
       const user = number - 1;
@@ -89,6 +96,13 @@ export class NameTable {
     }
     return shard;
   }
+}
+
+/** Between a quarter and a half are taken then. */
+function placesFor(names: number): number {
+  let places = PLACES_MIN;
+  while ((names + 1) * 2 > places) places *= 2;
+  return places;
 }
 
 function newShard(places: number): Shard {

@@ -8,7 +8,6 @@ import {
   decodeAppendIndex,
   decodeCursor,
   decodeDedupe,
-  decodeSessions,
   decodeTimeline,
   decodeUser,
   entryUser,
@@ -16,10 +15,12 @@ import {
 import { EntryType, RECORD_HEADER_BYTES } from './format.ts';
 import { firstEntry, nextEntry } from './record-reader.ts';
 import type { Segment } from './segment-set.ts';
+import { SessionsDecoder } from './sessions-decoder.ts';
 
 export class Replay {
   readonly #state: EngineState;
   readonly #append = new AppendEntry();
+  readonly #sessions = new SessionsDecoder();
   #lastTimeMs = 0;
 
   constructor(state: EngineState) {
@@ -72,14 +73,14 @@ export class Replay {
     switch (view.getUint16(at, true)) {
       case EntryType.User: {
         const { user, app, uid } = decodeUser(view, bytes, at);
-        directory.define(user, app, uid);
+        directory.name(user, app, uid);
         directory.snapshotPosition[user] = position;
         return;
       }
       case EntryType.Sessions: {
         const user = entryUser(view, at);
         directory.reserve(user);
-        state.setSessions(user, decodeSessions(view, bytes, at));
+        state.setSessions(user, this.#sessions.decode(view, bytes, at));
         return;
       }
       case EntryType.Cursor: {

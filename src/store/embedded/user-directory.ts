@@ -46,34 +46,36 @@ export class UserDirectory {
 
   /** The user's number, or -1. */
   find(app: AppId, uid: Uid): number {
-    if (app !== this.#lastApp) {
-      const number = this.#appNumbers.get(app);
-      if (number === undefined) return -1;
-      this.#lastApp = app;
-      this.#lastAppNumber = number;
-    }
-    return this.#names.find(this.#lastAppNumber, uid);
+    const number = app === this.#lastApp ? this.#lastAppNumber : this.#appNumbers.get(app);
+    if (number === undefined) return -1;
+    this.#lastApp = app;
+    this.#lastAppNumber = number;
+    return this.#names.find(number, uid);
   }
 
   add(app: AppId, uid: Uid): number {
     const user = this.#uids.length;
-    this.define(user, app, uid);
+    this.name(user, app, uid);
+    this.#names.add(user, this.#app[user]!, uid);
     return user;
   }
 
-  /** Replay: names the user with this number, which entries may have mentioned before. */
-  define(user: number, app: AppId, uid: Uid): void {
+  /** Replay: names the user with this number, which entries may have mentioned before. Not found until `indexNames`. */
+  name(user: number, app: AppId, uid: Uid): void {
     this.reserve(user);
     if (this.#uids[user] !== undefined) return;
-    let appNumber = this.#appNumbers.get(app);
-    if (appNumber === undefined) {
-      appNumber = this.#apps.push(app) - 1;
-      this.#appNumbers.set(app, appNumber);
-    }
-    this.#app[user] = appNumber;
+    this.#app[user] = this.#numberOf(app);
     this.partition[user] = partitionOf(app, uid, this.#partitions);
     this.#uids[user] = uid;
-    this.#names.add(user, appNumber, uid);
+  }
+
+  /** Replay is over: makes all named users known by name, in a table that has its size from the start. */
+  indexNames(): void {
+    const { count } = this;
+    this.#names.reserve(count);
+    for (let user = 0; user < count; user++) {
+      if (this.isNamed(user)) this.#names.add(user, this.#app[user]!, this.uid(user));
+    }
   }
 
   /** Replay: makes room for a number whose name is still to come. */
@@ -110,6 +112,18 @@ export class UserDirectory {
 
   partitionOf(user: number): PartitionNumber {
     return this.partition[user] as PartitionNumber;
+  }
+
+  #numberOf(app: AppId): number {
+    if (app === this.#lastApp) return this.#lastAppNumber;
+    let number = this.#appNumbers.get(app);
+    if (number === undefined) {
+      number = this.#apps.push(app) - 1;
+      this.#appNumbers.set(app, number);
+    }
+    this.#lastApp = app;
+    this.#lastAppNumber = number;
+    return number;
   }
 
   #grow(): void {
