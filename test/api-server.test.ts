@@ -78,6 +78,7 @@ describe('the HTTP process', () => {
   let api: Api;
   let port: number;
   let gates: number;
+  let drains: number;
   let stopping: boolean;
   let metricsText: () => Promise<string>;
 
@@ -106,6 +107,9 @@ describe('the HTTP process', () => {
       metricsText: () => metricsText(),
       metricsContentType: 'text/plain',
       gatesListening: () => gates,
+      drain: () => {
+        drains += 1;
+      },
       stopping: () => stopping,
       onFault: () => {},
     });
@@ -136,6 +140,7 @@ describe('the HTTP process', () => {
     folder = mkdtempSync(join(tmpdir(), 'sluice-api-'));
     gates = 1;
     stopping = false;
+    drains = 0;
     metricsText = async () => 'sluice_up 1\n';
     logic = new FakeLogic(join(folder, 'trunk.sock'));
     await logic.start();
@@ -227,6 +232,27 @@ describe('the HTTP process', () => {
     assert.equal((await call('POST', path)).status, 405);
     assert.equal((await call('HEAD', path)).text, '');
     assert.equal((await call('GET', path)).status, 429);
+  });
+
+  it('T19: POST /v1/admin/drain with the key, and with nothing less, asks for a drain', async () => {
+    await startApi(KEY);
+    const drain = '/v1/admin/drain';
+    const authorization = 'Bearer a-key';
+    assert.equal((await call('POST', drain)).status, 401);
+    assert.equal((await call('POST', drain, { authorization })).status, 401);
+    assert.equal((await call('POST', drain, { authorization, origin: 'http://evil.test' })).status, 403);
+    assert.equal(drains, 0);
+    assert.equal((await call('POST', drain, { authorization: `Bearer ${KEY}` })).status, 202);
+    assert.equal(drains, 1);
+  });
+
+  it('answers a drain at once, and takes no other method for it', async () => {
+    await startApi();
+    assert.equal((await call('GET', '/v1/admin/drain')).status, 405);
+    assert.equal(drains, 0);
+    assert.equal((await call('POST', '/v1/admin/drain')).status, 202);
+    assert.equal((await call('POST', '/v1/admin/drain')).status, 202);
+    assert.equal(drains, 2);
   });
 
   it('answers metrics; two scrapes at a time are one', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { Supervisor, SupervisorError } from '../src/cluster/supervisor.ts';
+import type { ProcessCounts } from '../src/cluster/system-part.ts';
 import type { Config } from '../src/config/config.ts';
 import { type FakeChild, FakeChildren } from './support/fake-children.ts';
 import { ManualClock } from './support/manual-clock.ts';
@@ -8,43 +9,50 @@ import { type TestLogger, testLogger } from './support/test-logger.ts';
 
 const GATE_PORT = 7400;
 const API_PORT = 7480;
+const SYSTEM = { logic: 1, api: 1, admin: 0 } as const;
 
 describe('the supervisor', () => {
   let clock: ManualClock;
   let children: FakeChildren;
   let log: TestLogger;
   let gaveUp: string[];
+  let drains: number;
   let supervisor: Supervisor;
 
-  function makeSupervisor(gates: number): Supervisor {
+  function makeSupervisor(gates: number, others: Omit<ProcessCounts, 'gate'> = SYSTEM): Supervisor {
     return new Supervisor({
       clock,
       log,
       spawn: children.spawn,
-      gates,
+      processes: { gate: gates, ...others },
       start: {
         config: {} as Config,
+        part: 'all',
         dataDirectory: '/data',
         trunkPath: '/data/run/trunk.sock',
         gatePort: GATE_PORT,
-        apiPort: 0,
+        httpPort: 0,
       },
-      stopGraceMs: { gate: 5000, api: 2000, logic: 3000 },
+      stopGraceMs: { gate: 5000, api: 2000, admin: 2000, logic: 3000 },
       ownMetrics: async () => [],
       onGiveUp: (reason) => gaveUp.push(reason),
+      onDrain: () => {
+        drains += 1;
+      },
     });
   }
 
   /** Every process is ready at once, and every living one sends heartbeats, unless a test says otherwise. */
   function readyAtBirth(child: FakeChild): void {
     clock.defer(() => {
-      child.say({ type: 'heartbeat' });
-      child.say({ type: 'ready', port: child.name === 'api 1' ? API_PORT : 0 });
+      child.say({ type: 'heartbeat', linked: true });
+      child.say({ type: 'ready', port: /^(?:api|admin) 1$/.test(child.name) ? API_PORT : 0 });
     });
   }
 
   function beat(except?: FakeChild): void {
-    for (const child of children.all) if (child.alive && child !== except) child.say({ type: 'heartbeat' });
+    for (const child of children.all)
+      if (child.alive && child !== except) child.say({ type: 'heartbeat', linked: true });
   }
 
   function pass(seconds: number, except?: FakeChild): void {
@@ -68,6 +76,7 @@ describe('the supervisor', () => {
     });
     log = testLogger();
     gaveUp = [];
+    drains = 0;
   });
 
   async function started(gates = 2): Promise<void> {
@@ -88,10 +97,10 @@ describe('the supervisor', () => {
 
   it('gives the port that the first api got to its successors', async () => {
     await started(1);
-    assert.equal(children.living('api 1').got('start')[0]?.apiPort, 0);
+    assert.equal(children.living('api 1').got('start')[0]?.httpPort, 0);
     children.living('api 1').exit(null, 'SIGKILL');
     pass(1);
-    assert.equal(children.living('api 1').got('start')[0]?.apiPort, API_PORT);
+    assert.equal(children.living('api 1').got('start')[0]?.httpPort, API_PORT);
   });
 
   it('fails to start with the reason that a process gives', async () => {
@@ -246,6 +255,29 @@ describe('the supervisor', () => {
     for (const child of children.all) child.exit(0);
     await starting;
     await stopped;
+  });
+
+  it('runs one role by itself, with an HTTP side of its own', async () => {
+    supervisor = makeSupervisor(2, { logic: 0, api: 0, admin: 1 });
+    const start = supervisor.start();
+    await clock.settle();
+    await start;
+    assert.deepEqual(
+      children.all.map((child) => child.name),
+      ['admin 1', 'gate 1', 'gate 2'],
+    );
+    assert.equal(supervisor.httpPort, API_PORT);
+    children.living('gate 2').say({ type: 'heartbeat', linked: true });
+    children.living('gate 1').say({ type: 'heartbeat', linked: false });
+    clock.advance(1000);
+    const { gatesListening, gatesLinked, stopping } = children.living('admin 1').got('status').at(-1) ?? {};
+    assert.deepEqual({ gatesListening, gatesLinked, stopping }, { gatesListening: 2, gatesLinked: 1, stopping: false });
+  });
+
+  it('passes on that a process was asked for a drain', async () => {
+    await started(1);
+    children.living('api 1').say({ type: 'drain' });
+    assert.equal(drains, 1);
   });
 
   it('collects the metrics of all other processes, without the one that does not answer', async () => {

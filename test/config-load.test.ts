@@ -259,14 +259,38 @@ for (const [key, value] of [
 ] as const) {
   test(`T19: ${key} on a network needs trunk.secret`, () => {
     assert.deepEqual(
-      problemsOf(undefined, {}, { [key]: value }).map((problem) => [problem.key, problem.allowed]),
+      problemsOf(SHOP, {}, { [key]: value }).map((problem) => [problem.key, problem.allowed]),
       [[key, 'loopback addresses, or set trunk.secret (or trunk.secretFile) as well']],
     );
-    const config = load(undefined, {}, { [key]: value, 'trunk.secret': TRUNK_SECRET });
+    const config = load(SHOP, {}, { [key]: value, 'trunk.secret': TRUNK_SECRET });
     assert.equal(config.trunk.secret, TRUNK_SECRET);
     load(undefined, {}, { [key]: '127.0.0.1:7500' });
   });
 }
+
+test('T26: nothing configured and logic on a network: the development key must not meet it', () => {
+  const flags = { 'trunk.listen': '0.0.0.0:7500', 'trunk.secret': TRUNK_SECRET };
+  assert.deepEqual(
+    problemsOf(undefined, {}, flags).map(({ key }) => key),
+    ['trunk.listen'],
+  );
+});
+
+test('who checks no credentials needs no apps, not in a file and not to listen on a network', () => {
+  const flags = { 'gate.host': '0.0.0.0' };
+  const file = fileWith('[gate]\nport = 1001\n');
+  assert.equal(loadConfig({ file, env: {}, flags, directory: folder, appsOptional: true }).gate.port, 1001);
+  assert.throws(() => loadConfig({ file, env: {}, flags, directory: folder }), ConfigError);
+});
+
+test('T19: admin.host on a network needs admin.key', () => {
+  const flags = { 'admin.host': '0.0.0.0' };
+  assert.deepEqual(
+    problemsOf(undefined, {}, flags).map(({ key, allowed }) => [key, allowed]),
+    [['admin.host', 'a loopback address, or set admin.key as well']],
+  );
+  load(undefined, {}, { ...flags, 'admin.key': 'sixteen bytes or more' });
+});
 
 test('the trunk secret comes from a file as well, without the white space around it', () => {
   const path = join(folder, 'trunk-secret');

@@ -82,7 +82,7 @@ test('while no logic is there nobody is closed for what cannot be pushed again',
 });
 
 test('S-ACK-5: a socket that is not drained is a slow consumer, not an ACK_TIMEOUT', async () => {
-  const world = await GateWorld.start({ ackTimeoutMs: 10_000, drainTimeoutMs: 15_000, heartbeatMs: 600_000 });
+  const world = await GateWorld.start({ ackTimeoutMs: 10_000, stallTimeoutMs: 15_000, heartbeatMs: 600_000 });
   const { client, session } = world.login();
   client.stream.pause();
   for (let seq = 1; seq <= 3; seq++) world.logic.push(session, seq, 10_000);
@@ -94,7 +94,7 @@ test('S-ACK-5: a socket that is not drained is a slow consumer, not an ACK_TIMEO
 });
 
 test('S-ACK-5: a socket that drains late gets its re-push then', async () => {
-  const world = await GateWorld.start({ ackTimeoutMs: 10_000, drainTimeoutMs: 15_000, heartbeatMs: 600_000 });
+  const world = await GateWorld.start({ ackTimeoutMs: 10_000, stallTimeoutMs: 15_000, heartbeatMs: 600_000 });
   const { client, session } = world.login();
   client.stream.pause();
   world.logic.push(session, 1, 20_000);

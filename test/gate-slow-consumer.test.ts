@@ -34,7 +34,7 @@ for (const [title, unsentBytes, pushed] of [
 }
 
 test('T14: above the soft mark without any progress for 15 s: SLOW_CONSUMER', async () => {
-  const world = await GateWorld.start({ ...MARKS, drainTimeoutMs: 15_000, ackTimeoutMs: 600_000 });
+  const world = await GateWorld.start({ ...MARKS, stallTimeoutMs: 15_000, ackTimeoutMs: 600_000 });
   const { client, session } = world.login();
   client.stream.pause();
   world.logic.push(session, 1, 30_000);
@@ -52,7 +52,7 @@ test('T14: above the soft mark without any progress for 15 s: SLOW_CONSUMER', as
 });
 
 test('T14: who makes progress stays, however slow; who has drained is not watched any more', async () => {
-  const world = await GateWorld.start({ ...MARKS, drainTimeoutMs: 15_000, ackTimeoutMs: 600_000 });
+  const world = await GateWorld.start({ ...MARKS, stallTimeoutMs: 15_000, ackTimeoutMs: 600_000 });
   const { client, session } = world.login();
   client.link.options = { ...client.link.options, chunkBytes: 1000 };
   client.stream.pause();

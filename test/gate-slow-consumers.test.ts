@@ -9,7 +9,7 @@ test('any history of queue lengths: who is overdue has not got shorter for the w
   const history = fc.array(fc.record({ ms: fc.integer({ min: 1, max: 60 }), queued: fc.nat(5) }), { maxLength: 60 });
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 5 }), history, (first, checks) => {
-      const slow = new SlowConsumers({ drainTimeoutMs: DRAIN_TIMEOUT_MS });
+      const slow = new SlowConsumers({ stallTimeoutMs: DRAIN_TIMEOUT_MS });
       slow.watch(0, first, 0);
       let nowMs = 0;
       let before = first;
@@ -35,7 +35,7 @@ test('any history of queue lengths: who is overdue has not got shorter for the w
 });
 
 test('watching twice does not start the time again', () => {
-  const slow = new SlowConsumers({ drainTimeoutMs: DRAIN_TIMEOUT_MS });
+  const slow = new SlowConsumers({ stallTimeoutMs: DRAIN_TIMEOUT_MS });
   slow.watch(0, 10, 0);
   slow.watch(0, 20, 90);
   const overdue: number[] = [];
@@ -48,7 +48,7 @@ test('watching twice does not start the time again', () => {
 });
 
 test('whoever is reported may be forgotten while reporting', () => {
-  const slow = new SlowConsumers({ drainTimeoutMs: DRAIN_TIMEOUT_MS });
+  const slow = new SlowConsumers({ stallTimeoutMs: DRAIN_TIMEOUT_MS });
   for (const slot of [0, 1, 2]) slow.watch(slot, 10, 0);
   slow.check(
     100,

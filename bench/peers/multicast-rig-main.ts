@@ -97,7 +97,8 @@ async function open({ directory, gatePort }: Extract<ToRig, { type: 'open' }>): 
     { role: 'gate', index: 1 },
     {
       onMessage: (message) => {
-        if (!told) gate.send({ type: 'start', config, dataDirectory: directory, trunkPath, gatePort, apiPort: 0 });
+        if (!told)
+          gate.send({ type: 'start', config, dataDirectory: directory, trunkPath, gatePort, httpPort: 0, part: 'all' });
         told = true;
         if (message.type === 'ready') say({ type: 'ready', gatePort: message.port, gatePid: gate.pid });
       },
@@ -105,7 +106,7 @@ async function open({ directory, gatePort }: Extract<ToRig, { type: 'open' }>): 
     },
   );
   const beat = (): void => {
-    gate.send({ type: 'status', gatesListening: 1, stopping: false });
+    gate.send({ type: 'status', gatesLinked: 1, logicReady: true, gatesListening: 1, stopping: false });
     clock.setTimer(beat, STATUS_MS);
   };
   beat();

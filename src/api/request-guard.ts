@@ -44,7 +44,10 @@ export class RequestGuard {
   /** The same without the key: for health, which says nothing worth a key. */
   hostRefusal(headers: GuardedHeaders): ApiError | undefined {
     if (!this.#isOwnHost(headers.host)) {
-      return apiError('BAD_HOST', 'the Host header must name this machine: a loopback address or api.host');
+      return apiError(
+        'BAD_HOST',
+        'the Host header must name this machine: a loopback address or the one it listens on',
+      );
     }
     if (headers.origin !== undefined && !isSameOrigin(headers.origin, headers.host ?? '')) {
       return apiError('BAD_ORIGIN', 'requests from other web pages are refused');
@@ -63,7 +66,7 @@ export class RequestGuard {
     const given = BEARER.exec(authorization ?? '')?.[1] ?? '';
     // Digests have one length, so that the comparison tells nothing about the key's.
     if (timingSafeEqual(digest(given), this.#keyDigest)) return undefined;
-    return apiError('UNAUTHORIZED', 'present the key: Authorization: Bearer <api.key>');
+    return apiError('UNAUTHORIZED', 'present the key: Authorization: Bearer <key>');
   }
 }
 

@@ -82,7 +82,17 @@ class CliRun {
   }
 
   #addStart(): void {
-    this.#add('start', 'run the whole system on this machine', async () => (await import('./start-command.ts')).start);
+    const parts = [
+      ['start', 'all', 'run the whole system on this machine'],
+      ['gate', 'gate', 'run gates alone: clients here, logic at trunk.logics'],
+      ['logic', 'logic', 'run logic alone, for gates that dial trunk.listen'],
+      ['api', 'api', 'run the HTTP side alone, with logic at trunk.logics'],
+    ] as const;
+    for (const [name, part, description] of parts) {
+      // Only who checks credentials needs the apps.
+      const appsOptional = part === 'gate' || part === 'api';
+      this.#add(name, description, async () => (await import('./start-command.ts')).start(part), appsOptional);
+    }
   }
 
   #addToken(): void {
@@ -148,11 +158,11 @@ class CliRun {
       .option('--json', 'print the report as JSON');
   }
 
-  #add(name: string, description: string, load: () => Promise<Act>): Command {
+  #add(name: string, description: string, load: () => Promise<Act>, appsOptional = false): Command {
     const command = this.program.command(name).description(description);
     // Commander hands over the arguments, then the options, then the command.
     command.action(async (...given: unknown[]) => {
-      const config = this.#loadConfig();
+      const config = this.#loadConfig(appsOptional);
       if (await this.#answersAboutConfig(config)) return;
       const act = await load();
       this.exitCode = await act(config, given.at(-2) as never, given.length > 2 ? String(given[0]) : '');
@@ -171,11 +181,11 @@ class CliRun {
     this.exitCode = ExitCode.Usage;
   }
 
-  #loadConfig(): Config {
+  #loadConfig(appsOptional = false): Config {
     const given: Readonly<Record<string, unknown>> = this.program.opts();
     const flags: Record<string, string> = {};
     for (const key of OPTION_KEYS) if (given[key] !== undefined) flags[key] = String(given[key]);
-    return loadConfig({ file: given['config'] as string | undefined, env: processEnvironment(), flags });
+    return loadConfig({ file: given['config'] as string | undefined, env: processEnvironment(), flags, appsOptional });
   }
 
   /** `--print-config` and `--check-config`. */

@@ -24,7 +24,7 @@ export async function startApi(context: RoleContext): Promise<RunningRole> {
     clock,
     random,
     host: config.api.host,
-    port: start.apiPort,
+    port: start.httpPort,
     key: config.api.key,
     trunk: {
       transport: trunkTransport(config),
@@ -45,8 +45,9 @@ export async function startApi(context: RoleContext): Promise<RunningRole> {
       return aggregate([own, ...others]);
     },
     metricsContentType: METRICS_CONTENT_TYPE,
-    gatesListening: () => channel.status.gatesListening,
+    gatesListening: () => (start.part === 'all' ? channel.status.gatesListening : undefined),
     stopping: () => channel.status.stopping,
+    drain: () => channel.drain(),
     onFault: (error) => log.error({ error: String(error) }, 'a request failed by our fault'),
   });
   metrics.gaugeFrom('sluice_api_pushes_outstanding', 'Pushes that wait for an answer.', () => api.link.outstanding);
@@ -58,7 +59,7 @@ export async function startApi(context: RoleContext): Promise<RunningRole> {
     () => api.iplist.outcomes,
   );
   const port = await api.start().catch((error: unknown) => {
-    const problem = listenProblem(error, config.api.host, start.apiPort, 'api');
+    const problem = listenProblem(error, config.api.host, start.httpPort, 'api.port');
     throw problem === undefined ? error : new RoleStartError(problem);
   });
   const stop = async (): Promise<void> => {

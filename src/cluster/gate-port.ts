@@ -23,7 +23,7 @@ export async function settleGatePort(config: Config, sharedWithOrphans: boolean)
     await listener.close();
     return listener.port;
   } catch (error) {
-    const problem = listenProblem(error, host, port, 'gate');
+    const problem = listenProblem(error, host, port, 'gate.port');
     throw problem === undefined ? error : new RoleStartError(problem);
   }
 }

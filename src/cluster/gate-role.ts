@@ -17,7 +17,7 @@ const LISTENERS_PER_WORKER = 4;
 const ORPHAN_POLL_MS = 500;
 
 export async function startGate(context: RoleContext): Promise<RunningRole> {
-  const { clock, random, log, metrics, start, index } = context;
+  const { channel, clock, random, log, metrics, start, index } = context;
   const { config, trunkPath, gatePort } = start;
   const workers = config.gate.workers || availableParallelism();
   const transport = new NodeTransport();
@@ -43,11 +43,13 @@ export async function startGate(context: RoleContext): Promise<RunningRole> {
       // Nobody else would take what a single worker leaves.
       stopAcceptingPercent: workers === 1 ? 100 : config.gate.stopAcceptingPercent,
     },
+    alternatives: () => config.gate.alternatives,
     tellAddress: config.limits.addressLoginFailuresMax > 0 || config.limits.userLoginFailuresMax > 0,
   });
   gateMetrics(metrics, gate, transport);
+  channel.linked = () => gate.logicUp;
   await gate.start().catch((error: unknown) => {
-    const problem = listenProblem(error, config.gate.host, gatePort, 'gate');
+    const problem = listenProblem(error, config.gate.host, gatePort, 'gate.port');
     throw problem === undefined ? error : new RoleStartError(problem);
   });
   const { port } = gate;

@@ -1,10 +1,10 @@
 /**
- * The primary process of `sluice start`: one data directory, one supervisor, signals, and a few lines for people.
+ * The primary process of `sluice start`, or of a role by itself: one folder, one supervisor, signals, and a few lines for
+ * people.
  *
  * It does nothing that can fail while clients are served. Its own death by SIGKILL leaves the gates serving; logic and
  * api end by themselves, and the next primary takes over and drains the old gates once its own listen.
  */
-import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { type Clock, delay, SystemClock } from '../clock/clock.ts';
 import type { Config } from '../config/config.ts';
@@ -18,14 +18,15 @@ import { type Orphan, RunDirectory } from './run-directory.ts';
 import { RoleStartError } from './running-role.ts';
 import { spawnChild } from './spawn-child.ts';
 import { Supervisor, SupervisorError } from './supervisor.ts';
+import { httpPort, type ProcessCounts, processCounts, type SystemPart } from './system-part.ts';
 
 const ORPHAN_WAIT_MS = 5000;
 const ORPHAN_POLL_MS = 50;
 /** Beyond what the role itself promises. */
 const STOP_MARGIN_MS = 3000;
 
-/** Runs the whole system until a signal ends it. Resolves with the exit code; problems are told on stderr. */
-export async function runPrimary(config: Config): Promise<number> {
+/** Runs the system, or one role of it, until a signal ends it. Resolves with the exit code; problems are told on stderr. */
+export async function runPrimary(config: Config, part: SystemPart): Promise<number> {
   process.title = processTitle('primary');
   const clock = new SystemClock();
   const log = createLogger(config.log, { role: 'primary', index: 1 }, clock);
@@ -33,16 +34,16 @@ export async function runPrimary(config: Config): Promise<number> {
   // A reader of our lines that goes away is no reason to stop.
   process.stdout.on('error', () => {});
   const dataDirectory = resolve(config.data.directory);
-  const run = new RunDirectory(dataDirectory);
+  const run = new RunDirectory(dataDirectory, part);
   const lock = await run.lock();
   if (lock === undefined) {
     const owner = run.readPid('primary');
     return refuse(
-      `another sluice${owner === undefined ? '' : ` (process ${owner})`} runs on ${dataDirectory}; ` +
+      `another sluice${part === 'all' ? '' : ` ${part}`}${owner === undefined ? '' : ` (process ${owner})`} runs on ${dataDirectory}; ` +
         'stop it, or set data.directory to another folder',
     );
   }
-  const code = await runAlone(config, dataDirectory, run, clock, log);
+  const code = await runAlone(config, part, dataDirectory, run, clock, log);
   run.removePid('primary', process.pid);
   log.flush();
   await lock.release();
@@ -52,6 +53,7 @@ export async function runPrimary(config: Config): Promise<number> {
 /** Nobody else is at work on this data directory, except for the gates of a killed primary. */
 async function runAlone(
   config: Config,
+  part: SystemPart,
   dataDirectory: string,
   run: RunDirectory,
   clock: Clock,
@@ -59,8 +61,9 @@ async function runAlone(
 ): Promise<number> {
   try {
     const orphans = await settleOrphans(run, clock);
-    const gatePort = await settleGatePort(config, orphans.length > 0);
-    return await new Primary({ config, dataDirectory, run, clock, log, orphans, gatePort }).run();
+    const processes = processCounts(part, config);
+    const gatePort = processes.gate === 0 ? 0 : await settleGatePort(config, orphans.length > 0);
+    return await new Primary({ config, part, processes, dataDirectory, run, clock, log, orphans, gatePort }).run();
   } catch (error) {
     if (error instanceof RoleStartError) return refuse(error.message);
     throw error;
@@ -84,6 +87,8 @@ function refuse(problem: string): number {
 
 interface PrimaryParts {
   readonly config: Config;
+  readonly part: SystemPart;
+  readonly processes: ProcessCounts;
   readonly dataDirectory: string;
   readonly run: RunDirectory;
   readonly clock: Clock;
@@ -95,36 +100,40 @@ interface PrimaryParts {
 class Primary {
   readonly #parts: PrimaryParts;
   readonly #supervisor: Supervisor;
-  readonly #gates: number;
   #finish: (code: number) => void = () => {};
   #signals = 0;
 
   constructor(parts: PrimaryParts) {
-    const { config, dataDirectory, run, clock, log, gatePort } = parts;
+    const { config, part, processes, dataDirectory, run, clock, log, gatePort } = parts;
     this.#parts = parts;
-    this.#gates = config.gate.workers || availableParallelism();
     const metrics = new Metrics();
     this.#supervisor = new Supervisor({
       clock,
       log,
       spawn: spawnChild,
-      gates: this.#gates,
+      processes,
       start: {
         config,
+        part,
         dataDirectory,
         trunkPath: run.trunkPath(config.trunk.path),
         gatePort,
-        apiPort: config.api.port,
+        httpPort: httpPort(part, config),
       },
       stopGraceMs: {
-        gate: config.gate.shutdownMs + STOP_MARGIN_MS,
+        gate: config.gate.drainMs + STOP_MARGIN_MS,
         api: STOP_MARGIN_MS,
+        admin: STOP_MARGIN_MS,
         logic: STOP_MARGIN_MS,
       },
       ownMetrics: () => metrics.metricsAsJson(),
       onGiveUp: (reason) => {
         process.stderr.write(`sluice: giving up: ${reason}\n`);
         void this.#stop(1);
+      },
+      onDrain: () => {
+        log.info({}, 'an operator asked for a drain');
+        void this.#stop(0);
       },
     });
     metrics.processMetrics('primary', 1);
@@ -156,10 +165,10 @@ class Primary {
   }
 
   #started(): void {
-    const { config, dataDirectory, run, orphans, gatePort } = this.#parts;
+    const { config, part, processes, dataDirectory, run, orphans, gatePort } = this.#parts;
     run.writePid('primary', process.pid);
     process.stdout.write(
-      banner({ config, gatePort, apiPort: this.#supervisor.apiPort, gates: this.#gates, dataDirectory }),
+      banner({ config, part, gatePort, httpPort: this.#supervisor.httpPort, gates: processes.gate, dataDirectory }),
     );
     for (const orphan of orphans) endOrphan(orphan);
   }

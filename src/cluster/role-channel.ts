@@ -16,7 +16,9 @@ export interface MessagePort {
 
 export class RoleChannel {
   readonly started: Promise<StartMessage>;
-  status: Omit<StatusMessage, 'type'> = { gatesListening: 0, stopping: false };
+  status: Omit<StatusMessage, 'type'> = { gatesListening: 0, gatesLinked: 0, logicReady: false, stopping: false };
+  /** Of a gate: whether it has a link to logic now. */
+  linked: () => boolean = () => false;
   readonly #port: MessagePort;
   readonly #clock: Clock;
   readonly #collections: Map<number, (processes: (readonly MetricJson[])[]) => void> = new Map();
@@ -49,6 +51,11 @@ export class RoleChannel {
 
   failed(message: string): void {
     this.#port.send({ type: 'failed', message });
+  }
+
+  /** Asks the primary to let everything that it runs leave. */
+  drain(): void {
+    this.#port.send({ type: 'drain' });
   }
 
   /** What to answer when the primary asks for this process's metrics. */
@@ -112,7 +119,7 @@ export class RoleChannel {
 
   #beat(): void {
     if (this.#closed) return;
-    this.#port.send({ type: 'heartbeat' });
+    this.#port.send({ type: 'heartbeat', linked: this.linked() });
     this.#clock.setTimer(() => this.#beat(), HEARTBEAT_MS);
   }
 }

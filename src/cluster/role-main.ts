@@ -25,14 +25,17 @@ async function composeRole(role: ChildRole, context: RoleContext): Promise<Runni
       return (await import('./logic-role.ts')).startLogic(context);
     case 'api':
       return (await import('./api-role.ts')).startApi(context);
+    case 'admin':
+      return (await import('./admin-role.ts')).startAdmin(context);
     default:
       throw new RoleStartError(`unknown role ${String(role)}`);
   }
 }
 
 async function main(role: ChildRole, index: number): Promise<void> {
-  const pidName = role === 'api' ? role : `${role}-${index}`;
-  process.title = processTitle(role, role === 'api' ? undefined : index);
+  const isOne = role === 'api' || role === 'admin';
+  const pidName = isOne ? role : `${role}-${index}`;
+  process.title = processTitle(role, isOne ? undefined : index);
   // Without it the cluster module ends a worker whose primary dies.
   if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true;
   process.on('SIGINT', () => {});
@@ -48,7 +51,7 @@ async function main(role: ChildRole, index: number): Promise<void> {
   metrics.processMetrics(role, index);
   channel.serveMetrics(() => metrics.metricsAsJson());
 
-  const run = new RunDirectory(start.dataDirectory);
+  const run = new RunDirectory(start.dataDirectory, start.part);
   const context = { index, start, channel, clock, random: new SystemRandom(), log, metrics };
   const running = await composeRole(role, context).catch((error: unknown) => {
     if (!(error instanceof RoleStartError)) throw error;

@@ -1,7 +1,7 @@
 /**
  * `data/run`: who runs here, and where the processes meet.
  *
- *   primary.pid gate-1.pid … logic-1.pid api.pid    written when ready, removed on a clean exit; a dead one's is overwritten
+ *   primary.pid gate-1.pid … logic-1.pid api.pid admin.pid    written when ready, removed on a clean exit; a dead one's is overwritten
  *   trunk.sock                                      gate, api ↔ logic
  *   logic-1.name                                    how the other logics of one Redis know the one that runs here
  */
@@ -21,13 +21,14 @@ import { join, resolve } from 'node:path';
 import { type Random, randomHex } from '../clock/random.ts';
 import { lockDirectory, type ProcessLock } from '../net/process-lock.ts';
 import { processTitle, runsUnderTitle } from './process-probe.ts';
+import type { SystemPart } from './system-part.ts';
 
 /** Who reaches the trunk's socket may log in as anybody and order backups. */
 const OWNER_ONLY = 0o700;
 /** Unix socket paths end at 107 bytes; some systems earlier. */
 const SOCKET_PATH_BYTES_MAX = 100;
 const LOGIC_NAME_BYTES = 16;
-const PID_FILE = /^(gate|logic|api)(?:-(\d+))?\.pid$/;
+const PID_FILE = /^(gate|logic|api|admin)(?:-(\d+))?\.pid$/;
 
 /** A role that outlived its primary. */
 export interface Orphan {
@@ -37,12 +38,17 @@ export interface Orphan {
 
 export class RunDirectory {
   readonly path: string;
+  /** Where the processes of all parts meet. */
+  readonly #shared: string;
 
-  /** Creates `<dataDirectory>/run` when it is missing. */
-  constructor(dataDirectory: string) {
-    this.path = join(dataDirectory, 'run');
-    mkdirSync(this.path, { recursive: true });
-    chmodSync(this.path, OWNER_ONLY);
+  /** Creates the folder when it is missing. Gates and api that run by themselves have one of their own within it. */
+  constructor(dataDirectory: string, part: SystemPart = 'all') {
+    this.#shared = join(dataDirectory, 'run');
+    this.path = part === 'gate' || part === 'api' ? join(this.#shared, part) : this.#shared;
+    for (const path of [this.#shared, this.path]) {
+      mkdirSync(path, { recursive: true });
+      chmodSync(path, OWNER_ONLY);
+    }
   }
 
   /** The one primary of this directory; undefined when there is another. */
@@ -74,7 +80,7 @@ export class RunDirectory {
 
   /** The same at every start on this directory, so that a restarted logic takes up what it owned. */
   logicName(index: number, random: Random): string {
-    const file = join(this.path, `logic-${index}.name`);
+    const file = join(this.#shared, `logic-${index}.name`);
     try {
       const known = readFileSync(file, 'utf8').trim();
       if (known !== '') return known;
@@ -107,9 +113,9 @@ export class RunDirectory {
    */
   trunkPath(configured: string): string {
     if (configured !== '') return resolve(configured);
-    const usual = join(this.path, 'trunk.sock');
+    const usual = join(this.#shared, 'trunk.sock');
     if (Buffer.byteLength(usual) <= SOCKET_PATH_BYTES_MAX) return usual;
-    const hash = createHash('sha256').update(realpathSync(this.path)).digest('hex').slice(0, 16);
+    const hash = createHash('sha256').update(realpathSync(this.#shared)).digest('hex').slice(0, 16);
     return join(tmpdir(), `sluice-${hash}.sock`);
   }
 

@@ -31,17 +31,22 @@ export class RoleStartError extends Error {
   override readonly name = 'RoleStartError';
 }
 
-/** Why listening failed, and which key to change; undefined when the error is none of that kind. */
-export function listenProblem(error: unknown, host: string, port: number, section: 'gate' | 'api'): string | undefined {
+/** Why listening failed, and which key (`gate.port`) to change; undefined when the error is none of that kind. */
+export function listenProblem(error: unknown, host: string, port: number, key: string): string | undefined {
   switch ((error as NodeJS.ErrnoException).code) {
     case 'EADDRINUSE':
-      return `port ${port} on ${host} is taken by another program; set ${section}.port to another one`;
+      return `port ${port} on ${host} is taken by another program; set ${key} to another one`;
     case 'EACCES':
-      return `port ${port} on ${host} is not allowed for this user; set ${section}.port to one above 1023`;
+      return `port ${port} on ${host} is not allowed for this user; set ${key} to one above 1023`;
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-      return `${host} is not an address of this machine; change ${section}.host`;
+      return `${host} is not an address of this machine; change ${hostKeyOf(key)}`;
     default:
       return undefined;
   }
+}
+
+/** `gate.host` of `gate.port`. */
+function hostKeyOf(portKey: string): string {
+  return `${portKey.slice(0, portKey.indexOf('.'))}.host`;
 }

@@ -53,6 +53,8 @@ export interface ChildOwner {
 
 export class SupervisedChild {
   readonly spec: ChildSpec;
+  /** Of a gate: whether it had a link to logic when it was last heard. */
+  linked = false;
   readonly #spawn: SpawnChild;
   readonly #clock: Clock;
   readonly #owner: ChildOwner;
@@ -145,7 +147,8 @@ export class SupervisedChild {
       this.#owner.onFirstWord(this);
     }
     if (message.type === 'ready' && this.#state === ChildState.Starting) this.#state = ChildState.Ready;
-    if (message.type !== 'heartbeat') this.#owner.onMessage(this, message);
+    if (message.type === 'heartbeat') this.linked = message.linked;
+    else this.#owner.onMessage(this, message);
   }
 
   #exited(cause: string): void {
@@ -153,6 +156,7 @@ export class SupervisedChild {
     if (this.#timer !== undefined) this.#clock.clearTimer(this.#timer);
     this.#timer = undefined;
     this.#handle = undefined;
+    this.linked = false;
     this.#state = ChildState.Idle;
     if (wasStopping) {
       for (const resolve of this.#onStopped.splice(0)) resolve();

@@ -1,7 +1,7 @@
 /**
  * Starts the processes, watches them, replaces what ends, and stops everything in order.
  *
- *   start: logic and api, then the gates          stop: gates, then api, then logic
+ *   start: logic, api and admin, then the gates          stop: gates, then api and admin, then logic
  *
  * It holds no connection and no data; nothing it does can fail on a client's account. A process that ends unasked is
  * replaced after a growing wait. When restarts do not help (`RestartBudget`), the supervisor gives up loudly.
@@ -9,17 +9,24 @@
 import type { Clock, TimerHandle } from '../clock/clock.ts';
 import type { Logger } from '../log/logger.ts';
 import type { MetricJson } from '../metrics/metrics.ts';
-import { type ChildRole, type FromChild, HEARTBEAT_MS, type StartMessage } from './child-messages.ts';
+import {
+  type ChildRole,
+  type FromChild,
+  HEARTBEAT_MS,
+  type StartMessage,
+  type StatusMessage,
+} from './child-messages.ts';
 import { MetricsRelay } from './metrics-relay.ts';
 import { RESTARTS_MAX, RestartBudget } from './restart-policy.ts';
-import { type ChildOwner, type ChildSpec, ChildState, type SpawnChild, SupervisedChild } from './supervised-child.ts';
+import { type ChildOwner, ChildState, type SpawnChild, SupervisedChild } from './supervised-child.ts';
+import type { ProcessCounts } from './system-part.ts';
 
 export interface SupervisorOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly spawn: SpawnChild;
-  readonly gates: number;
-  /** What every child is told at its start. An api port of 0 is replaced by what the first api got. */
+  readonly processes: ProcessCounts;
+  /** What every child is told at its start. An HTTP port of 0 is replaced by what the first process got. */
   readonly start: Omit<StartMessage, 'type'>;
   /** How long a role may take to stop before it is killed. */
   readonly stopGraceMs: Readonly<Record<ChildRole, number>>;
@@ -27,6 +34,8 @@ export interface SupervisorOptions {
   readonly ownMetrics: () => Promise<readonly MetricJson[]>;
   /** Restarts do not help; called once, after `start` has resolved. */
   readonly onGiveUp: (reason: string) => void;
+  /** A process was asked to let everything leave. */
+  readonly onDrain: () => void;
 }
 
 /** The system cannot start or go on, for a reason that people can act on. */
@@ -47,10 +56,11 @@ export class Supervisor implements ChildOwner {
   readonly #options: SupervisorOptions;
   readonly #budget = new RestartBudget();
   readonly #relay: MetricsRelay;
-  readonly #logic: SupervisedChild;
-  readonly #api: SupervisedChild;
-  readonly #gates: SupervisedChild[];
-  #apiPort: number;
+  readonly #logics: readonly SupervisedChild[];
+  /** Api or admin. */
+  readonly #https: readonly SupervisedChild[];
+  readonly #gates: readonly SupervisedChild[];
+  #httpPort: number;
   #phase: Phase = Phase.Starting;
   #stopped: Promise<void> | undefined;
   #failure: SupervisorError | undefined;
@@ -61,14 +71,14 @@ export class Supervisor implements ChildOwner {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#relay = new MetricsRelay(options.clock);
-    this.#apiPort = options.start.apiPort;
-    this.#logic = this.#child({ role: 'logic', index: 1 });
-    this.#api = this.#child({ role: 'api', index: 1 });
-    this.#gates = Array.from({ length: options.gates }, (_, i) => this.#child({ role: 'gate', index: i + 1 }));
+    this.#httpPort = options.start.httpPort;
+    this.#logics = this.#children('logic');
+    this.#https = [...this.#children('api'), ...this.#children('admin')];
+    this.#gates = this.#children('gate');
   }
 
-  get apiPort(): number {
-    return this.#apiPort;
+  get httpPort(): number {
+    return this.#httpPort;
   }
 
   get gatesListening(): number {
@@ -79,7 +89,7 @@ export class Supervisor implements ChildOwner {
   async start(): Promise<void> {
     this.#lastTickMs = this.#options.clock.monotonicMs();
     this.#tick();
-    await this.#startAll([this.#logic, this.#api]);
+    await this.#startAll([...this.#logics, ...this.#https]);
     await this.#startAll(this.#gates);
     this.#phase = Phase.Running;
   }
@@ -97,7 +107,7 @@ export class Supervisor implements ChildOwner {
 
   onFirstWord(child: SupervisedChild): void {
     const { start } = this.#options;
-    child.send({ ...start, type: 'start', apiPort: this.#apiPort });
+    child.send({ ...start, type: 'start', httpPort: this.#httpPort });
     child.send(this.#status());
   }
 
@@ -115,6 +125,9 @@ export class Supervisor implements ChildOwner {
         break;
       case 'collect':
         void this.#answerCollect(child, message.request);
+        break;
+      case 'drain':
+        this.#options.onDrain();
         break;
       default:
     }
@@ -138,12 +151,15 @@ export class Supervisor implements ChildOwner {
     this.#options.log.error({ child: child.name, silentMs: Math.round(silentMs) }, 'a process is frozen and is killed');
   }
 
-  #child(spec: ChildSpec): SupervisedChild {
-    return new SupervisedChild(spec, this.#options.spawn, this.#options.clock, this);
+  #children(role: ChildRole): SupervisedChild[] {
+    const { spawn, clock, processes } = this.#options;
+    return Array.from({ length: processes[role] }, (_, i) => {
+      return new SupervisedChild({ role, index: i + 1 }, spawn, clock, this);
+    });
   }
 
   #all(): SupervisedChild[] {
-    return [...this.#gates, this.#api, this.#logic];
+    return [...this.#gates, ...this.#https, ...this.#logics];
   }
 
   async #startAll(children: readonly SupervisedChild[]): Promise<void> {
@@ -168,7 +184,7 @@ export class Supervisor implements ChildOwner {
   }
 
   #becameReady(child: SupervisedChild, port: number): void {
-    if (child.spec.role === 'api') this.#apiPort = port;
+    if (this.#https.includes(child)) this.#httpPort = port;
     this.#options.log.debug({ child: child.name, pid: child.pid }, 'a process is ready');
     this.#announce();
     this.#settleWaiting();
@@ -187,8 +203,8 @@ export class Supervisor implements ChildOwner {
     this.#settleWaiting();
     this.#announce();
     await Promise.all(this.#gates.map((gate) => gate.stop(stopGraceMs.gate)));
-    await this.#api.stop(stopGraceMs.api);
-    await this.#logic.stop(stopGraceMs.logic);
+    await Promise.all(this.#https.map((http) => http.stop(stopGraceMs[http.spec.role])));
+    await Promise.all(this.#logics.map((logic) => logic.stop(stopGraceMs.logic)));
     if (this.#tickTimer !== undefined) this.#options.clock.clearTimer(this.#tickTimer);
   }
 
@@ -210,8 +226,14 @@ export class Supervisor implements ChildOwner {
     for (const child of this.#all()) child.send(status);
   }
 
-  #status(): { type: 'status'; gatesListening: number; stopping: boolean } {
-    return { type: 'status', gatesListening: this.gatesListening, stopping: this.#phase === Phase.Stopping };
+  #status(): StatusMessage {
+    return {
+      type: 'status',
+      gatesListening: this.gatesListening,
+      gatesLinked: this.#gates.filter((gate) => gate.linked).length,
+      logicReady: this.#logics.every((logic) => logic.state === ChildState.Ready),
+      stopping: this.#phase === Phase.Stopping,
+    };
   }
 
   async #answerCollect(asking: SupervisedChild, request: number): Promise<void> {

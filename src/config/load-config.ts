@@ -15,7 +15,7 @@ import type { Environment } from './environment.ts';
 import { isLoopbackHost } from './hosts.ts';
 import { defaultList, type ReadResult, readText, readTyped, shownOption, type Value } from './option-values.ts';
 import { environmentName, isOptionKey, nameOf, OPTION_KEYS, type OptionKey, optionOf, sectionOf } from './options.ts';
-import { readTrunkSecret, type TrunkProblem, trunkProblems } from './trunk-security.ts';
+import { leavesMachine, readTrunkSecret, type TrunkProblem, trunkProblems } from './trunk-security.ts';
 
 export interface ConfigSources {
   /** A configuration file that must exist. Otherwise `SLUICE_CONFIG`, otherwise `sluice.toml` when there is one. */
@@ -23,6 +23,8 @@ export interface ConfigSources {
   readonly env: Environment;
   /** `{'gate.port': '7401'}`: what the command line says, by key. */
   readonly flags?: Readonly<Record<string, string>>;
+  /** For commands that check no credentials: a file without apps will do, and gates may listen anywhere. */
+  readonly appsOptional?: boolean;
   /** Where `sluice.toml` is looked for; the current directory. */
   readonly directory?: string;
 }
@@ -55,9 +57,10 @@ class ConfigLoader {
 
     const profile = this.#profile();
     const values = new Map<OptionKey, Value>(OPTION_KEYS.map((key) => [key, this.#valueOf(key, profile)]));
-    const apps = this.#apps(table['apps'], values, file);
+    const { appsOptional = false } = sources;
+    const apps = table['apps'] === undefined && appsOptional ? undefined : this.#apps(table['apps'], values, file);
     this.#checkTrunk(values);
-    this.#checkCombinations(values, apps === undefined);
+    this.#checkCombinations(values, apps === undefined && !appsOptional);
     this.#stopOnProblems();
     return assemble(values, profile, apps, file);
   }
@@ -168,13 +171,16 @@ class ConfigLoader {
     atMost('gate.bodyBytesMax', 'gate.outboxHardBytes');
     atMost('iplist.backoffBaseMs', 'iplist.backoffMaxMs');
     atMost('redis.commandTimeoutMs', 'redis.leaseMs');
-    if (!isLoopbackHost(String(values.get('api.host'))) && values.get('api.key') === '') {
-      this.#refuseGiven('api.host', values, 'a loopback address, or set api.key as well');
+    for (const section of ['api', 'admin'] as const) {
+      const host = `${section}.host` as const;
+      if (!isLoopbackHost(String(values.get(host))) && values.get(`${section}.key`) === '') {
+        this.#refuseGiven(host, values, `a loopback address, or set ${section}.key as well`);
+      }
     }
-    if (!isLoopbackHost(String(values.get('gate.host'))) && developmentMode) {
-      const allowed = 'a loopback address while no app is configured: the development key is known to everybody';
-      this.#refuseGiven('gate.host', values, allowed);
-    }
+    if (!developmentMode) return;
+    const allowed = 'a loopback address while no app is configured: the development key is known to everybody';
+    if (!isLoopbackHost(String(values.get('gate.host')))) this.#refuseGiven('gate.host', values, allowed);
+    if (leavesMachine(values.get('trunk.listen'))) this.#refuseGiven('trunk.listen', values, allowed);
   }
 
   /** Also takes the secret from its file. */

@@ -153,7 +153,7 @@ export const GATE_OPTIONS = {
     description: 'Unsent bytes at which a connection is closed as a slow consumer.',
     protects: 'T14: memory held for clients that do not read.',
   },
-  'gate.drainTimeoutMs': {
+  'gate.stallTimeoutMs': {
     kind: 'integer',
     default: 15_000,
     min: 500,
@@ -162,13 +162,18 @@ export const GATE_OPTIONS = {
     description: 'Time a connection with unsent bytes may go without progress before it is closed as a slow consumer.',
     protects: 'T14: memory held for clients that do not read.',
   },
-  'gate.shutdownMs': {
+  'gate.alternatives': {
+    kind: 'addresses',
+    default: '',
+    description: 'Other gates, as clients dial them: a gate that drains sends its clients there.',
+  },
+  'gate.drainMs': {
     kind: 'integer',
     default: 5000,
     min: 0,
     max: 600_000,
     unit: 'ms',
-    description: 'Time over which a stopping gate says goodbye to its clients and closes them.',
+    description: 'Time over which a draining gate says goodbye to its clients and closes them.',
     protects: 'A restart that makes all clients return in the same instant.',
   },
   'gate.pingsPerSecondMax': {

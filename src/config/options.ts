@@ -4,6 +4,7 @@
  * file, `SLUICE_GATE_PORT` in the environment and `--gate.port` as a flag.
  */
 import type { Option } from './option.ts';
+import { ADMIN_OPTIONS } from './options-admin.ts';
 import { CORE_OPTIONS } from './options-core.ts';
 import { GATE_OPTIONS } from './options-gate.ts';
 import { LIMIT_OPTIONS } from './options-limits.ts';
@@ -11,7 +12,8 @@ import { REDIS_OPTIONS } from './options-redis.ts';
 import { REGISTRY_OPTIONS } from './options-registry.ts';
 import { TRUNK_OPTIONS } from './options-trunk.ts';
 
-export type OptionTable = typeof CORE_OPTIONS &
+export type OptionTable = typeof ADMIN_OPTIONS &
+  typeof CORE_OPTIONS &
   typeof GATE_OPTIONS &
   typeof LIMIT_OPTIONS &
   typeof REDIS_OPTIONS &
@@ -20,6 +22,7 @@ export type OptionTable = typeof CORE_OPTIONS &
 export type OptionKey = keyof OptionTable;
 
 export const OPTIONS: OptionTable = {
+  ...ADMIN_OPTIONS,
   ...CORE_OPTIONS,
   ...GATE_OPTIONS,
   ...LIMIT_OPTIONS,
@@ -42,6 +45,7 @@ const SECTIONS: readonly string[] = [
   'registry',
   'api',
   'iplist',
+  'admin',
 ];
 
 /** All keys, sections together. */

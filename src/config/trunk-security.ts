@@ -42,7 +42,8 @@ export function trunkProblems(values: Values, secret: string): TrunkProblem[] {
   return problems;
 }
 
-function leavesMachine(addresses: Value | undefined): boolean {
+/** Whether any of the addresses is more than this machine's. */
+export function leavesMachine(addresses: Value | undefined): boolean {
   return parseAddresses(addresses as readonly string[]).some(
     (address) => 'host' in address && !isLoopbackHost(address.host),
   );

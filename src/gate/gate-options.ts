@@ -29,7 +29,7 @@ export interface GateLimits
   /** Requests of one client that wait for their answer. */
   readonly sendsInFlightMax: number;
   /** Time over which a stopping gate closes its connections. */
-  readonly shutdownMs: number;
+  readonly drainMs: number;
 }
 
 export interface GateOptions {
@@ -50,6 +50,8 @@ export interface GateOptions {
   /** Where the trunk's sockets differ from those of clients. */
   readonly trunkTransport?: Transport | undefined;
   readonly limits: GateLimits;
+  /** Other gates that clients can go to when this one drains: host:port, as clients dial them. */
+  readonly alternatives?: (() => readonly string[]) | undefined;
   /** Whether the logic needs the addresses of clients (per-address limits). */
   readonly tellAddress: boolean;
 }

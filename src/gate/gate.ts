@@ -37,6 +37,8 @@ import { RequestTracker } from './request-tracker.ts';
 
 /** Connections closed per step while stopping. */
 const STOP_STEP_MS = 50;
+/** GOAWAY gives each connection so much less time, at random: those that act on its end do not do so together. */
+const GOAWAY_SPREAD = 0.5;
 const IDLE_WHEEL_BUCKETS = 1024;
 const INITIAL_CAPACITY = 1024;
 const ADDRESS_SWEEP_TICKS = 100;
@@ -189,7 +191,7 @@ export class Gate implements AcceptHandler {
   }
 
   /**
-   * Stops accepting, says GOAWAY, closes all connections spread over `shutdownMs`, then leaves the trunk.
+   * Stops accepting, says GOAWAY with the gates to go to, closes all connections spread over `drainMs`, then leaves the trunk.
    * Idempotent: repeat callers get the same promise.
    */
   stop(): Promise<void> {
@@ -256,13 +258,15 @@ export class Gate implements AcceptHandler {
 
   async #stop(): Promise<void> {
     await this.#listening.stop();
-    const { shutdownMs } = this.#options.limits;
+    const { drainMs } = this.#options.limits;
+    const alternatives = this.#options.alternatives?.() ?? [];
     this.#table.forEach((slot) => {
       if (this.#table.state[slot] !== ConnectionState.Ready) return;
-      writeGoaway(this.#connections.writer, 0, { retryAfterMs: shutdownMs, alternatives: [] });
+      const retryAfterMs = Math.round(drainMs * (1 - GOAWAY_SPREAD * this.#options.random.fraction()));
+      writeGoaway(this.#connections.writer, 0, { retryAfterMs, alternatives });
       this.#connections.send(slot);
     });
-    const steps = Math.max(1, Math.floor(shutdownMs / STOP_STEP_MS));
+    const steps = Math.max(1, Math.floor(drainMs / STOP_STEP_MS));
     const perStep = Math.ceil(this.#table.size / steps);
     let next = 0;
     while (this.#table.size > 0 && next >= 0) {

@@ -1,7 +1,7 @@
 /**
  * Connections that do not read what is sent to them. Above the soft mark a connection gets notifications instead of
  * messages; from then on, and when an ack deadline finds its socket not drained, it must show progress: when its unsent
- * bytes have not shrunk for `drainTimeoutMs`, it ends SLOW_CONSUMER. Its timeline keeps everything.
+ * bytes have not shrunk for `stallTimeoutMs`, it ends SLOW_CONSUMER. Its timeline keeps everything.
  */
 interface Watched {
   queuedBytes: number;
@@ -9,7 +9,7 @@ interface Watched {
 }
 
 export interface SlowConsumerLimits {
-  readonly drainTimeoutMs: number;
+  readonly stallTimeoutMs: number;
 }
 
 export class SlowConsumers {
@@ -40,7 +40,7 @@ export class SlowConsumers {
       const queued = queuedBytes(slot);
       if (queued === 0) this.#watched.delete(slot);
       else if (queued < watched.queuedBytes) watched.sinceMs = nowMs;
-      else if (nowMs - watched.sinceMs >= this.#limits.drainTimeoutMs) overdue(slot);
+      else if (nowMs - watched.sinceMs >= this.#limits.stallTimeoutMs) overdue(slot);
       watched.queuedBytes = queued;
     }
   }

@@ -300,7 +300,7 @@ describe('kills', () => {
   });
 
   it('kill -9 of the primary: connections stay, and a new start takes over', async () => {
-    const system = await startSystem({ workers: 1, config: { 'gate.shutdownMs': '500' } });
+    const system = await startSystem({ workers: 1, config: { 'gate.drainMs': '500' } });
     const bob = await Person.arrive(system, 'bob');
     process.kill(system.pids['primary'] ?? 0, 'SIGKILL');
     await system.exited;

@@ -27,8 +27,8 @@ export const GATE_LIMITS: GateLimits = {
   ackTimeoutMs: 10_000,
   outboxSoftBytes: 262_144,
   outboxHardBytes: 1_048_576,
-  drainTimeoutMs: 15_000,
-  shutdownMs: 5000,
+  stallTimeoutMs: 15_000,
+  drainMs: 5000,
   pingsPerSecondMax: 1,
   protocolErrorsMax: 3,
   addressConnectionsMax: 0,
@@ -44,6 +44,9 @@ export const GATE_LIMITS: GateLimits = {
   messageBytesPerSecondMax: 0,
   throttledAfterMs: 10_000,
 };
+
+/** Where GOAWAY leads. */
+export const ALTERNATIVES: readonly string[] = ['10.0.0.2:7400', '10.0.0.3:7400'];
 
 export interface LoggedIn {
   readonly client: ScriptedClient;
@@ -71,6 +74,7 @@ export class GateWorld {
       trunk: TRUNK_ADDRESS,
       trunkTimes: TRUNK_TIMES,
       limits: { ...GATE_LIMITS, ...limits },
+      alternatives: () => ALTERNATIVES,
       tellAddress: false,
     });
   }

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { delay, SystemClock } from '../../src/clock/clock.ts';
 
-const PROGRAM = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+export const PROGRAM: string = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 const WAIT_MS_MAX = 30_000;
 const POLL_MS = 20;
 const STARTED = /clients +127\.0\.0\.1:(\d+).*HTTP +http:\/\/127\.0\.0\.1:(\d+).*Type next/s;
@@ -20,7 +20,7 @@ const started = new Set<System>();
 
 export interface SystemOptions {
   readonly workers?: number;
-  /** Further keys: `{'gate.shutdownMs': '200'}`. */
+  /** Further keys: `{'gate.drainMs': '200'}`. */
   readonly config?: Readonly<Record<string, string>>;
   /** An existing data directory; a new one by default. */
   readonly dataDirectory?: string;
@@ -59,7 +59,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     'gate.port': '0',
     'api.port': '0',
     'gate.workers': String(options.workers ?? 1),
-    'gate.shutdownMs': '200',
+    'gate.drainMs': '200',
     ...options.config,
   };
   const flags = Object.entries(keys).map(([key, value]) => `--${key}=${value}`);
@@ -158,7 +158,8 @@ export class System {
   }
 }
 
-function collect(child: ChildProcess): { stdout: string; stderr: string } {
+/** What a child prints, as it comes. */
+export function collect(child: ChildProcess): { stdout: string; stderr: string } {
   const output = { stdout: '', stderr: '' };
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {
     output.stdout += text;

@@ -222,7 +222,7 @@ function gateLimits(plan: Plan): ConstructorParameters<typeof Gate>[0]['limits']
     heartbeatMs: plan.heartbeatMs,
     ackTimeoutMs: plan.ackTimeoutMs,
     connectionsMax: 64,
-    shutdownMs: 1000,
+    drainMs: 1000,
   };
 }
 

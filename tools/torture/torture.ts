@@ -87,7 +87,7 @@ class TortureRun {
     const { clock, folder, gates, durationMs } = options;
     mkdirSync(join(folder, 'data'), { recursive: true });
     const data = join(folder, 'data');
-    const config = { 'gate.heartbeatMs': '30000', 'gate.shutdownMs': String(GATE_SHUTDOWN_MS) };
+    const config = { 'gate.heartbeatMs': '30000', 'gate.drainMs': String(GATE_SHUTDOWN_MS) };
     const system = await startSystem({ workers: gates, dataDirectory: data, config });
     const proxy = await ChaosProxy.start({
       clock,

@@ -1,0 +1,102 @@
+/** `sluice gate`, `logic` and `api` as real processes on 127.0.0.1, one folder each. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { collect, PROGRAM, until } from './system.ts';
+
+export type Role = 'gate' | 'logic' | 'api';
+
+const RUNNING = /^Sluice (gate|logic|api) is running/m;
+const CLIENTS = /clients +127\.0\.0\.1:(\d+)/;
+const HTTP = /HTTP +http:\/\/127\.0\.0\.1:(\d+)/;
+const started = new Set<RoleProcess>();
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** Resolves when the role says that it runs. @param keys `{'trunk.listen': '127.0.0.1:7500'}` */
+export async function startRole(role: Role, keys: Readonly<Record<string, string>> = {}): Promise<RoleProcess> {
+  const folder = mkdtempSync(join(tmpdir(), `sluice-${role}-`));
+  const all = {
+    'data.directory': folder,
+    'gate.port': '0',
+    'gate.workers': '1',
+    'gate.drainMs': '500',
+    'api.port': '0',
+    'admin.gatePort': '0',
+    'admin.logicPort': '0',
+    ...keys,
+  };
+  const flags = Object.entries(all).map(([key, value]) => `--${key}=${value}`);
+  const child = spawn(process.execPath, [PROGRAM, role, ...flags], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  const running = new RoleProcess(folder, child);
+  started.add(running);
+  await until(() => RUNNING.test(running.logs) || running.ended, `${role} starts`);
+  if (running.ended) throw new Error(`${role} did not start: ${running.logs}`);
+  return running;
+}
+
+/** Ends what a failed test has left behind: for `after`. */
+export async function stopLeftRoles(): Promise<void> {
+  await Promise.all([...started].map((role) => role.stop()));
+}
+
+export class RoleProcess {
+  readonly folder: string;
+  readonly exited: Promise<number | null>;
+  readonly #child: ChildProcess;
+  readonly #output: { stdout: string; stderr: string };
+
+  constructor(folder: string, child: ChildProcess) {
+    this.folder = folder;
+    this.#child = child;
+    this.#output = collect(child);
+    this.exited = once(child, 'exit').then(([code]) => code as number | null);
+  }
+
+  get logs(): string {
+    return this.#output.stdout + this.#output.stderr;
+  }
+
+  get ended(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  /** Where clients dial. */
+  get gatePort(): number {
+    return Number(CLIENTS.exec(this.#output.stdout)?.[1]);
+  }
+
+  url(path: string): string {
+    return `http://127.0.0.1:${HTTP.exec(this.#output.stdout)?.[1]}${path}`;
+  }
+
+  async isReady(): Promise<boolean> {
+    const answer = await fetch(this.url('/readyz')).catch(() => undefined);
+    await answer?.body?.cancel();
+    return answer?.ok === true;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Resolves with the exit code. */
+  async stop(): Promise<number | null> {
+    started.delete(this);
+    this.#child.kill('SIGTERM');
+    const code = await this.exited;
+    rmSync(this.folder, { recursive: true, force: true });
+    return code;
+  }
+}
