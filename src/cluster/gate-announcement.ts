@@ -2,6 +2,7 @@
 import { delay } from '../clock/clock.ts';
 import { Announcer } from '../registry/announcer.ts';
 import { GATES } from '../registry/entry-text.ts';
+import { alternativesTo } from '../registry/gate-alternatives.ts';
 import { RedisRegistry } from '../registry/redis-registry.ts';
 import type { GateEntry } from '../registry/registry.ts';
 import { REGISTRY_SCRIPTS } from '../registry/registry-scripts.ts';
@@ -19,8 +20,8 @@ export interface AnnouncedGate {
 }
 
 export interface GateAnnouncement {
-  /** Nobody is sent here from now on. Resolves when that is known, or cannot be told. */
-  drain(): Promise<void>;
+  /** Nobody is sent here from now on. Resolves when that is known, or cannot be told, with the gates to go to. */
+  drain(): Promise<readonly string[]>;
   stop(): Promise<void>;
 }
 
@@ -31,7 +32,7 @@ const ANSWER_MS_MAX = 500;
 export function announceGate(context: RoleContext, gate: AnnouncedGate): GateAnnouncement {
   const { clock, random, metrics, start } = context;
   const { config } = start;
-  if (config.store.engine !== 'redis') return { drain: () => Promise.resolve(), stop: () => Promise.resolve() };
+  if (config.store.engine !== 'redis') return { drain: () => Promise.resolve([]), stop: () => Promise.resolve() };
   const client = redisClient(context, REGISTRY_SCRIPTS);
   let isDraining = false;
   const describe = (): GateEntry => ({
@@ -59,11 +60,18 @@ export function announceGate(context: RoleContext, gate: AnnouncedGate): GateAnn
     .connect()
     .catch(() => undefined)
     .then(() => announcer.start());
-  const atMost = (work: Promise<void>): Promise<void> => Promise.race([work, delay(clock, ANSWER_MS_MAX)]);
+  const atMost = <Result>(work: Promise<Result>): Promise<Result | undefined> =>
+    Promise.race([work, delay(clock, ANSWER_MS_MAX).then(() => undefined)]);
+  const others = (): Promise<string[]> =>
+    registry.list().then(
+      (listed) => alternativesTo(describe(), listed),
+      () => [],
+    );
   return {
-    drain: () => {
+    drain: async () => {
       isDraining = true;
-      return atMost(announcer.changed());
+      const [, alternatives] = await Promise.all([atMost(announcer.changed()), atMost(others())]);
+      return alternatives ?? [];
     },
     stop: async () => {
       await atMost(announcer.stop());

@@ -24,6 +24,7 @@ export async function startGate(context: RoleContext): Promise<RunningRole> {
   const name = `gate ${index}`;
   const bootId = randomHex(random, BOOT_ID_BYTES);
   const connectionsMax = config.gate.connectionsMax || connectionsByDescriptors();
+  let announced: readonly string[] = [];
   const gate = new Gate({
     clock,
     random,
@@ -43,7 +44,7 @@ export async function startGate(context: RoleContext): Promise<RunningRole> {
       // Nobody else would take what a single worker leaves.
       stopAcceptingPercent: workers === 1 ? 100 : config.gate.stopAcceptingPercent,
     },
-    alternatives: () => config.gate.alternatives,
+    alternatives: () => [...announced, ...config.gate.alternatives],
     tellAddress: config.limits.addressLoginFailuresMax > 0 || config.limits.userLoginFailuresMax > 0,
   });
   gateMetrics(metrics, gate, transport);
@@ -61,7 +62,7 @@ export async function startGate(context: RoleContext): Promise<RunningRole> {
     connections: () => gate.connections,
   });
   const stop = async (): Promise<void> => {
-    await announcement.drain();
+    announced = await announcement.drain();
     await gate.stop();
     await announcement.stop();
   };
