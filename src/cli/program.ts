@@ -156,6 +156,20 @@ class CliRun {
       .argument('[directory]', 'a backup, to be checked instead', '')
       .option('--repair', 'cut a damaged store down to what is consistent; the rest is put aside')
       .option('--json', 'print the report as JSON');
+    this.#addMigrate();
+  }
+
+  #addMigrate(): void {
+    this.#add(
+      'migrate',
+      'copy the store into Redis; goes on where it was interrupted',
+      async () => (await import('./migrate-command.ts')).migrateStore,
+    )
+      .option('--from <directory>', 'data directory that nothing uses, or a backup (default: data.directory)')
+      .option('--to <url>', 'redis://host:port, several separated by commas for a cluster, or the path of a socket')
+      .option('--dry-run', 'look at both sides and write nothing')
+      .option('--forget-deleted', 'go on although sends of messages that retention has deleted can be stored twice')
+      .option('--json', 'print the result as JSON');
   }
 
   #add(name: string, description: string, load: () => Promise<Act>, appsOptional = false): Command {

@@ -1,4 +1,5 @@
 /** The store on Redis, from the configuration. */
+import type { Clock } from '../clock/clock.ts';
 import { parseAddresses } from '../config/addresses.ts';
 import type { Config } from '../config/config.ts';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -15,7 +16,10 @@ const OPEN_TIMEOUT_MS = 15_000;
 
 /** The connections that every part of a process shares. @param scripts loaded on each of them before it is used */
 export function redisClient({ clock, start }: RoleContext, scripts: readonly RedisScript[]): RoutingClient {
-  const { redis } = start.config;
+  return redisClientFor(clock, start.config.redis, scripts);
+}
+
+export function redisClientFor(clock: Clock, redis: Config['redis'], scripts: readonly RedisScript[]): RoutingClient {
   return new RoutingClient({
     clock,
     scripts,

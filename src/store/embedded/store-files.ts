@@ -78,13 +78,11 @@ export async function takeOver(
   end: LogEnd,
   now: { durability: Durability; place: string; wallMs: number },
 ): Promise<void> {
-  const { clean, durability: before, durableMark } = meta.current;
+  const { clean, durableMark } = meta.current;
   const { active } = segments;
   if (!clean) await writeAgain(segments, Math.max(durableMark, end.durableMark, active.base), end.position);
-  const hasRisen = end.tornBytes > 0 || (!clean && before < Durability.Disk);
   await meta.change((next) => {
-    if (next.place !== now.place) beginNewLife(next, now.wallMs);
-    else if (hasRisen) next.epochs = next.epochs.map((epoch) => epoch + 1);
+    settleEpochs(next, end, now);
     next.place = now.place;
     next.durability = now.durability;
     next.durableMark = end.position;
@@ -93,6 +91,13 @@ export async function takeOver(
   if (end.tornBytes === 0) return;
   await active.file.truncate(end.position - active.base);
   await active.file.sync();
+}
+
+/** The epochs of the life that goes on from `end`: risen when acknowledged commits may be missing from it. */
+export function settleEpochs(meta: StoreMeta, end: LogEnd, now: { place: string; wallMs: number }): void {
+  const mayMiss = end.tornBytes > 0 || (!meta.clean && meta.durability < Durability.Disk);
+  if (meta.place !== now.place) beginNewLife(meta, now.wallMs);
+  else if (mayMiss) meta.epochs = meta.epochs.map((epoch) => epoch + 1);
 }
 
 /**

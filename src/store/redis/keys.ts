@@ -14,6 +14,7 @@
  *   sluice:{p12}s/app/uid            devices, generations, tickets, revocation (MessagePack)
  *   sluice:{p12}d/app/uid/from/id    dedupe row: message id and fingerprint (12 bytes, expires)
  *   sluice:{p12}k/messageId          this copy was made (expires)
+ *   sluice:{p12}x                    how far a migration has come; gone when it is complete (integer)
  */
 import type { AppId, PartitionNumber, Uid } from '../../model/ids.ts';
 
@@ -30,6 +31,11 @@ export class StoreKeys {
     this.logics = `${prefix}{logics}`;
   }
 
+  /** Of all keys of partitions, and of nothing else: a pattern for SCAN. */
+  get partitionPattern(): string {
+    return `${this.#prefix.replace(/[\\*?[\]]/g, '\\$&')}{p*`;
+  }
+
   partition(number: PartitionNumber): PartitionKeys {
     return new PartitionKeys(`${this.#prefix}{p${number}}`);
   }
@@ -40,6 +46,7 @@ export class PartitionKeys {
   readonly answers: string;
   readonly copies: string;
   readonly apps: string;
+  readonly progress: string;
   readonly #tag: string;
 
   constructor(tag: string) {
@@ -48,6 +55,7 @@ export class PartitionKeys {
     this.answers = `${tag}a`;
     this.copies = `${tag}c`;
     this.apps = `${tag}y`;
+    this.progress = `${tag}x`;
   }
 
   ages(app: AppId): string {

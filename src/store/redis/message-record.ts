@@ -9,16 +9,21 @@ import { bodyFingerprint } from '../dedupe-rules.ts';
 import type { AppendOperation, MessageKind, StoredMessage } from '../store.ts';
 
 const TEXTS = 13;
+/** The part that is the dedupe row. */
+export const RECORD_MARK_BYTES = 12;
 /** Of the bytes in front of the payload. */
 export const RECORD_HEADER_BYTES_MAX: number = TEXTS + 3 * (1 + IDENTIFIER_BYTES_MAX);
 
-export function encodeRecord(operation: AppendOperation, messageId: MessageId): Buffer {
-  const { sender, target, clientMsgId, payload } = operation;
+/** What a record holds besides its id. */
+export type RecordContent = Pick<AppendOperation, 'sender' | 'target' | 'kind' | 'clientMsgId' | 'payload'>;
+
+export function encodeRecord(content: RecordContent, messageId: MessageId): Buffer {
+  const { sender, target, clientMsgId, payload } = content;
   const idBytes = Buffer.byteLength(clientMsgId);
   const bytes = Buffer.allocUnsafe(TEXTS + 3 + sender.length + target.length + idBytes + payload.length);
   bytes.writeDoubleBE(messageId, 0);
   bytes.writeInt32BE(bodyFingerprint(payload), 8);
-  bytes[12] = operation.kind;
+  bytes[12] = content.kind;
   let at = writeText(bytes, TEXTS, sender, sender.length);
   at = writeText(bytes, at, target, target.length);
   at = writeText(bytes, at, clientMsgId, idBytes);
