@@ -210,6 +210,15 @@ test('GOAWAY leads to another gate within its time, and back to the first one af
   assert.ok(world.server.connections[0]?.names.includes('disconnect'));
 });
 
+test('GOAWAY: the move itself takes no back-off, whatever the attempts before it', async () => {
+  const world = await ClientWorld.start();
+  await world.connected();
+  world.server.connection.goaway(5000, []);
+  await world.pass(5000, 1);
+  assert.deepEqual(world.events, ['connected', 'disconnected NORMAL', 'connected']);
+  assert.deepEqual(world.retriesInMs, [0]);
+});
+
 test('a send-only client shows no cursor, pulls nothing and acknowledges nothing', async () => {
   const world = await ClientWorld.start();
   world.server.store('one');

@@ -18,6 +18,7 @@ import { ConnectionState, STATE_TRANSITIONS } from './connection-state.ts';
 import { type Credential, Credentials } from './credentials.ts';
 import { ConnectError, closeReasonName, StoppedError } from './errors.ts';
 import { asError, type EventHub } from './events.ts';
+import { parseGateAddress } from './gate-address.ts';
 import type { ResolvedOptions } from './options.ts';
 import { type Reaction, ReconnectPolicy, reactionTo } from './reconnect-policy.ts';
 import type { CursorPosition, SessionState } from './storage.ts';
@@ -38,8 +39,6 @@ interface PendingConnect {
   readonly timer: TimerHandle | undefined;
 }
 
-const HOST_PORT = /^\[?(?<host>[^\]]+)\]?:(?<port>\d{1,5})$/;
-
 export class Reconnector implements ConnectionOwner {
   readonly #options: ResolvedOptions;
   readonly #events: EventHub;
@@ -58,6 +57,8 @@ export class Reconnector implements ConnectionOwner {
   #presented: CursorPosition = { epoch: 0, seq: 0 };
   #lastEnd: ConnectionEnd = { reason: CloseReason.PeerClosed, retryAfterMs: 0, detail: '' };
   #alternatives: Address[] = [];
+  /** The connection ends because another one is to take its place. */
+  #isMoving = false;
 
   constructor(options: ResolvedOptions, events: EventHub, owner: ReconnectorOwner) {
     this.#options = options;
@@ -136,13 +137,16 @@ export class Reconnector implements ConnectionOwner {
     this.#events.emit('kicked', { reason, reasonName: closeReasonName(reason), deviceType });
   }
 
-  /** Follows after a random part of the time, so that not everybody leaves at once. */
+  /** Follows after a random part of the time, so that not everybody leaves at once, and arrives without a further wait. */
   onGoaway(goaway: GoawayBody): void {
     if (this.#state !== ConnectionState.Online) return;
     const { clock, random } = this.#options.platform;
-    this.#alternatives = goaway.alternatives.map(parseAddress).filter((address) => address !== undefined);
+    this.#alternatives = goaway.alternatives.map(parseGateAddress).filter((address) => address !== undefined);
     this.#clearTimer();
-    this.#timer = clock.setTimer(() => this.#connection?.disconnect(), random.fraction() * goaway.retryAfterMs);
+    this.#timer = clock.setTimer(() => {
+      this.#isMoving = true;
+      this.#connection?.disconnect();
+    }, random.fraction() * goaway.retryAfterMs);
   }
 
   onEnded(connection: Connection, end: ConnectionEnd): void {
@@ -217,7 +221,8 @@ export class Reconnector implements ConnectionOwner {
       this.#events.emit('stopped', told);
       return;
     }
-    const retryInMs = this.#policy.delayMs(reaction, end.retryAfterMs, clock.monotonicMs());
+    const retryInMs = this.#isMoving ? 0 : this.#policy.delayMs(reaction, end.retryAfterMs, clock.monotonicMs());
+    this.#isMoving = false;
     this.#moveTo(ConnectionState.Waiting);
     this.#timer = clock.setTimer(() => this.#begin(), retryInMs);
     this.#events.emit('disconnected', { ...told, retryInMs });
@@ -288,9 +293,4 @@ function deferred(): Omit<PendingConnect, 'timer'> {
     reject = onReject;
   });
   return { promise, resolve, reject };
-}
-
-function parseAddress(text: string): Address | undefined {
-  const groups = HOST_PORT.exec(text)?.groups;
-  return groups?.['host'] === undefined ? undefined : { host: groups['host'], port: Number(groups['port']) };
 }

@@ -13,6 +13,8 @@ export class ClientWorld {
   readonly transport: MemoryTransport = new MemoryTransport(this.clock);
   /** The names of the events that the clients made here have told, with what the tests look at. */
   readonly events: string[] = [];
+  /** Of each disconnection, how long until the next attempt. */
+  readonly retriesInMs: (number | undefined)[] = [];
   /** Texts that handlers added by `receive` were given. */
   readonly texts: string[] = [];
   server: ScriptedServer = new ScriptedServer();
@@ -37,7 +39,10 @@ export class ClientWorld {
       ...options,
     });
     client.on('connected', () => this.events.push('connected'));
-    client.on('disconnected', (event) => this.events.push(`disconnected ${event.reasonName}`));
+    client.on('disconnected', (event) => {
+      this.events.push(`disconnected ${event.reasonName}`);
+      this.retriesInMs.push(event.retryInMs);
+    });
     client.on('stopped', (event) => this.events.push(`stopped ${event.reasonName}`));
     client.on('kicked', (event) => this.events.push(`kicked ${event.reasonName}`));
     client.on('gap', (event) => this.events.push(`gap ${event.from}-${event.to}`));
