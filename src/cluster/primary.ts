@@ -11,6 +11,7 @@ import type { Config } from '../config/config.ts';
 import { createLogger, type RootLogger } from '../log/pino-logger.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import { banner } from './banner.ts';
+import type { ChildRole } from './child-messages.ts';
 import { settleGatePort } from './gate-port.ts';
 import { exitOnFault } from './process-faults.ts';
 import { processTitle } from './process-probe.ts';
@@ -97,6 +98,11 @@ interface PrimaryParts {
   readonly gatePort: number;
 }
 
+function v8Flags(config: Config, role: ChildRole): string[] {
+  const flags = role === 'gate' || role === 'logic' ? config[role].v8Flags : '';
+  return flags.split(' ').filter((flag) => flag !== '');
+}
+
 class Primary {
   readonly #parts: PrimaryParts;
   readonly #supervisor: Supervisor;
@@ -110,7 +116,7 @@ class Primary {
     this.#supervisor = new Supervisor({
       clock,
       log,
-      spawn: spawnChild,
+      spawn: (spec, events) => spawnChild(spec, events, v8Flags(config, spec.role)),
       processes,
       start: {
         config,

@@ -11,16 +11,17 @@ import type { ChildEvents, ChildHandle, ChildSpec } from './supervised-child.ts'
 
 const ENTRY = fileURLToPath(new URL('./role-main.js', import.meta.url));
 
-export function spawnChild(spec: ChildSpec, events: ChildEvents): ChildHandle {
+/** @param v8Flags of the role, beside those that this process was started with */
+export function spawnChild(spec: ChildSpec, events: ChildEvents, v8Flags: readonly string[] = []): ChildHandle {
   const args = [spec.role, String(spec.index)];
-  return new ProcessHandle(
-    spec.role === 'gate' ? forkWorker(args) : fork(ENTRY, args, { env: childEnvironment() }),
-    events,
-  );
+  const execArgv = [...v8Flags, ...process.execArgv];
+  const isGate = spec.role === 'gate';
+  const child = isGate ? forkWorker(args, execArgv) : fork(ENTRY, args, { execArgv, env: childEnvironment() });
+  return new ProcessHandle(child, events);
 }
 
-function forkWorker(args: string[]): ChildProcess {
-  cluster.setupPrimary({ exec: ENTRY, args });
+function forkWorker(args: string[], execArgv: string[]): ChildProcess {
+  cluster.setupPrimary({ exec: ENTRY, args, execArgv });
   return cluster.fork(childEnvironment()).process;
 }
 

@@ -97,6 +97,11 @@ export const CORE_OPTIONS = {
     choices: ['embedded', 'redis'],
     description: 'Where everything is kept: in files of this machine, or in Redis, which several machines share.',
   },
+  'logic.v8Flags': {
+    kind: 'text',
+    default: '--initial-old-space-size=256',
+    description: "Flags for the JavaScript engine of logic's process, separated by spaces.",
+  },
   'store.durability': {
     kind: 'choice',
     default: 'disk',

@@ -13,6 +13,11 @@ export const GATE_OPTIONS = {
     zero: 'a free port chosen by the system',
     description: 'TCP port for clients.',
   },
+  'gate.v8Flags': {
+    kind: 'text',
+    default: '',
+    description: "Flags for the JavaScript engine of the gates' processes, separated by spaces.",
+  },
   'gate.workers': {
     kind: 'integer',
     default: 0,
