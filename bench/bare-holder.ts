@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { childEnvironment } from '../src/config/environment.ts';
 import { inBatches } from './load/pair-wire.ts';
-import { sourceAddress } from './load/source-address.ts';
+import { type SourcePort, SourcePorts } from './load/source-ports.ts';
 import { PROBE_FLAGS } from './memory-probe.ts';
 import type { MeasuredProcess } from './process-usage.ts';
 import type { Runtime } from './runtime.ts';
@@ -21,6 +21,7 @@ export class BareHolder {
   readonly directory: string;
   readonly #child: ChildProcess;
   readonly #port: number;
+  readonly #ports = new SourcePorts(ADDRESS_GROUP);
   readonly #sockets: net.Socket[] = [];
 
   private constructor(directory: string, child: ChildProcess, port: number) {
@@ -46,8 +47,7 @@ export class BareHolder {
   }
 
   async growTo(total: number): Promise<void> {
-    const from = this.#sockets.length;
-    await inBatches(total - from, AT_ONCE, (i) => this.#dial(sourceAddress(ADDRESS_GROUP, from + i)));
+    await inBatches(total - this.#sockets.length, AT_ONCE, () => this.#dial(this.#ports.take()));
   }
 
   stop(): void {
@@ -56,9 +56,9 @@ export class BareHolder {
     rmSync(this.directory, { recursive: true, force: true });
   }
 
-  #dial(localAddress: string): Promise<void> {
+  #dial(from: SourcePort): Promise<void> {
     return new Promise((resolve, reject) => {
-      const socket = net.connect({ host: '127.0.0.1', port: this.#port, localAddress });
+      const socket = net.connect({ host: '127.0.0.1', port: this.#port, ...from });
       this.#sockets.push(socket);
       socket.once('connect', () => resolve());
       socket.once('error', reject);

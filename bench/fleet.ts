@@ -3,7 +3,8 @@ import { type Random, randomHex } from '../src/clock/random.ts';
 import { DEVELOPMENT_APP_ID, DEVELOPMENT_SECRET } from '../src/config/apps.ts';
 import { LatencyHistogram } from './load/latency-histogram.ts';
 import { LoadProcess } from './load/load-process.ts';
-import { type FleetCounts, type LoginReport, type ReturnReport, userName } from './load/user-fleet.ts';
+import { type FleetCounts, type LoginReport, userName } from './load/user-fleet.ts';
+import type { ReturnReport, ReturnStyle } from './load/user-return.ts';
 import { openFilesMax } from './machine.ts';
 import type { MeasuredProcess } from './process-usage.ts';
 
@@ -108,9 +109,12 @@ export class Fleet {
   }
 
   /** Brings everybody back who is away. */
-  async comeBack(jitter: boolean, deadlineMs: number): Promise<ReturnReport> {
-    const reports = await Promise.all(this.#loads.map((load) => load.call('returnFleet', jitter, deadlineMs)));
+  async comeBack(style: ReturnStyle, deadlineMs: number): Promise<ReturnReport> {
+    const reports = await Promise.all(this.#loads.map((load) => load.call('returnFleet', style, deadlineMs)));
+    const reasons: Record<string, number> = {};
+    for (const report of reports) addUp(reasons, report.reasons);
     return {
+      reasons,
       backMs: reports.flatMap(({ backMs }) => backMs).sort((a, b) => a - b),
       attempts: sum(reports.map(({ attempts }) => attempts)),
       missing: sum(reports.map(({ missing }) => missing)),

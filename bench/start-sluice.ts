@@ -2,10 +2,13 @@
 import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { topFunctions } from './cpu-profile.ts';
-import type { ScenarioContext } from './scenario.ts';
+import { openFilesMax } from './machine.ts';
+import type { BenchSettings, ScenarioContext } from './scenario.ts';
 import { type SluiceOptions, SluiceSystem } from './system-under-test.ts';
 
 const PROFILE_LINES = 30;
+/** Of the descriptors of a gate worker: kernel and hash spread connections unevenly. */
+const FILL = 0.92;
 
 export interface StartedSluice {
   readonly sluice: SluiceSystem;
@@ -31,6 +34,16 @@ export async function startSluice(
     if (profiles !== undefined) keepProfiles(context, sluice.directory, profiles);
   };
   return { sluice, stop: () => sluice.stop(keep) };
+}
+
+/** At least so many gate workers as the descriptors of a process ask for. */
+export function gateWorkersFor({ gateWorkers }: BenchSettings, connections: number): number {
+  return Math.max(gateWorkers, Math.ceil(connections / connectionsOfOneProcess()));
+}
+
+/** What one process can well hold here. */
+export function connectionsOfOneProcess(): number {
+  return Math.floor(openFilesMax() * FILL);
 }
 
 function keepProfiles({ say }: ScenarioContext, from: string, to: string): void {

@@ -10,8 +10,9 @@ import { type PairCounts, PairTraffic } from './pair-traffic.ts';
 import type { PairWire, PairWireOptions } from './pair-wire.ts';
 import { RelayPairs } from './relay-pairs.ts';
 import { SluicePairs } from './sluice-pairs.ts';
-import { sourceAddress } from './source-address.ts';
-import { type FleetCounts, type FleetOptions, type LoginReport, type ReturnReport, UserFleet } from './user-fleet.ts';
+import { SourcePorts } from './source-ports.ts';
+import { type FleetCounts, type FleetOptions, type LoginReport, UserFleet } from './user-fleet.ts';
+import type { ReturnReport, ReturnStyle } from './user-return.ts';
 
 export interface PairTask extends PairWireOptions {
   readonly protocol: 'sluice' | 'relay' | 'mqtt';
@@ -96,8 +97,7 @@ export class LoadTasks {
 
   async createFleet(task: FleetTask): Promise<void> {
     const { app, secret, host, port, addressGroup } = task;
-    const localAddress = (index: number): string => sourceAddress(addressGroup, index);
-    const target = { app, host, port, tokens: new TokenMaker(app, secret), localAddress };
+    const target = { app, host, port, tokens: new TokenMaker(app, secret), from: new SourcePorts(addressGroup) };
     this.#fleet = new UserFleet(this.#clock, this.#random, task, target, await LatencyHistogram.create());
   }
 
@@ -125,8 +125,8 @@ export class LoadTasks {
     this.#users.drop(count);
   }
 
-  returnFleet(jitter: boolean, deadlineMs: number): Promise<ReturnReport> {
-    return this.#users.comeBack(jitter, deadlineMs);
+  returnFleet(style: ReturnStyle, deadlineMs: number): Promise<ReturnReport> {
+    return this.#users.comeBack(style, deadlineMs);
   }
 
   async setFleetReading(count: number, reading: boolean): Promise<void> {

@@ -12,13 +12,10 @@ import type { DialHandler, Stream } from '../../src/net/transport.ts';
 import {
   CLOSE_REASON_NAMES,
   Command,
-  CredentialType,
   FrameReader,
   type FrameSink,
-  Intent,
   MessagePackReader,
   MessagePackWriter,
-  PROTOCOL_VERSION,
   readClose,
   readConnack,
   readError,
@@ -29,10 +26,10 @@ import {
   SERVER_BODY_BYTES_MAX,
   SYNC_LIMIT_MAX,
   writeAck,
-  writeConnect,
   writePing,
   writeSync,
 } from '../../src/protocol/index.ts';
+import { writeLogin } from './login-frame.ts';
 import { ConnectionPhase, type SluiceConnection } from './sluice-connection.ts';
 import type { SluiceHandler, SluiceTarget } from './sluice-handler.ts';
 
@@ -63,13 +60,12 @@ export class SluiceConnections implements DialHandler, FrameSink<SluiceConnectio
 
   /** Dials and logs in. Rejects when the server refuses. */
   connect(connection: SluiceConnection): Promise<void> {
-    const { host, port } = this.#target;
-    const localAddress = this.#target.localAddress?.(connection.index);
+    const { host, port, from } = this.#target;
     return new Promise((resolve, reject) => {
       connection.login = { resolve, reject };
       connection.phase = ConnectionPhase.Dialing;
       connection.partial = undefined;
-      const stream = this.#transport.dial({ host, port, ...(localAddress && { localAddress }) }, this);
+      const stream = this.#transport.dial({ host, port, ...from?.take() }, this);
       stream.owner = connection;
       connection.stream = stream;
     });
@@ -103,25 +99,20 @@ export class SluiceConnections implements DialHandler, FrameSink<SluiceConnectio
     }
   }
 
+  /** Ends a login that is under way. */
+  giveUp(connection: SluiceConnection): void {
+    const { login } = connection;
+    if (login === undefined) return;
+    connection.login = undefined;
+    this.drop(connection);
+    login.reject(new Error('no answer in time'));
+  }
+
   onOpen(stream: Stream): void {
     const connection = stream.owner as SluiceConnection;
     connection.phase = ConnectionPhase.LoggingIn;
     this.#writer.reset();
-    writeConnect(this.#writer, connection.nextRequest(), {
-      version: PROTOCOL_VERSION,
-      app: this.#target.app,
-      uid: connection.uid,
-      credentialType: CredentialType.Token,
-      credential: this.#target.tokens.make(connection.uid, this.#clock.wallMs()),
-      deviceType: 'bench',
-      deviceId: connection.deviceId,
-      intent: Intent.Fresh,
-      lastGeneration: 0,
-      epoch: connection.epoch,
-      lastSeq: connection.seq,
-      capabilities: 0,
-      agent: 'bench',
-    });
+    writeLogin(this.#writer, connection, this.#target, this.#clock.wallMs());
     this.#flush(connection);
   }
 

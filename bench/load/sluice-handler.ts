@@ -1,14 +1,15 @@
 /** Where many clients connect to, and what they tell their owner. */
 import type { TokenMaker } from './login-token.ts';
 import type { SluiceConnection } from './sluice-connection.ts';
+import type { SourcePorts } from './source-ports.ts';
 
 export interface SluiceTarget {
   readonly app: string;
   readonly host: string;
   readonly port: number;
   readonly tokens: TokenMaker;
-  /** Where a connection dials from, by its index; the system chooses when left out. */
-  readonly localAddress?: (index: number) => string;
+  /** Where connections dial from; the system chooses when left out. */
+  readonly from?: SourcePorts;
 }
 
 export interface SluiceHandler {

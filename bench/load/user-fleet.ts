@@ -4,7 +4,7 @@
  *
  *   "1764000000000 17 …"   wall milliseconds, number, filler
  */
-import { type Clock, delay } from '../../src/clock/clock.ts';
+import type { Clock } from '../../src/clock/clock.ts';
 import type { Random } from '../../src/clock/random.ts';
 import { MessagePackReader } from '../../src/protocol/index.ts';
 import type { LatencyHistogram } from './latency-histogram.ts';
@@ -12,13 +12,11 @@ import { inBatches } from './pair-wire.ts';
 import { ConnectionPhase, newConnection, type SluiceConnection } from './sluice-connection.ts';
 import { SluiceConnections } from './sluice-connections.ts';
 import type { SluiceHandler, SluiceTarget } from './sluice-handler.ts';
+import { type ReturnReport, type ReturnStyle, UserReturn } from './user-return.ts';
 
 /** Every heartbeat comes earlier than the announced time by this factor, spread over all users. */
 const HEARTBEAT_FACTOR = 0.9;
 const SWEEP_MS = 1000;
-const RETRY_MS_MAX = 60_000;
-const RETRY_MS_BASE = 1000;
-const RETRY_MS_PLAIN = 50;
 
 export interface FleetOptions {
   readonly users: number;
@@ -43,13 +41,6 @@ export interface FleetCounts {
   readonly deliveries: number;
   readonly doubled: number;
   readonly pages: number;
-}
-
-export interface ReturnReport {
-  /** When each user was back, in ms from the drop, ascending. */
-  readonly backMs: readonly number[];
-  readonly attempts: number;
-  readonly missing: number;
 }
 
 export class UserFleet implements SluiceHandler {
@@ -124,26 +115,10 @@ export class UserFleet implements SluiceHandler {
     for (const user of this.#users.slice(0, count)) this.#connections.drop(user);
   }
 
-  /** Brings back everybody who is away. With jitter as the specification asks for it, else at once and again and again. */
-  async comeBack(jitter: boolean, deadlineMs: number): Promise<ReturnReport> {
+  /** Brings back everybody who is away. */
+  comeBack(style: ReturnStyle, deadlineMs: number): Promise<ReturnReport> {
     const away = this.#users.filter(({ phase }) => phase === ConnectionPhase.Closed);
-    const startMs = this.#clock.monotonicMs();
-    const backMs: number[] = [];
-    let attempts = 0;
-    await Promise.all(
-      away.map(async (user) => {
-        for (let attempt = 0; this.#clock.monotonicMs() - startMs < deadlineMs; attempt++) {
-          if (jitter || attempt > 0) await delay(this.#clock, this.#waitMs(jitter, attempt, user.retryAfterMs));
-          attempts++;
-          const back = await this.#tryLogin(user);
-          if (back === undefined) {
-            backMs.push(this.#clock.monotonicMs() - startMs);
-            return;
-          }
-        }
-      }),
-    );
-    return { backMs: backMs.sort((a, b) => a - b), attempts, missing: away.length - backMs.length };
+    return new UserReturn(this.#clock, this.#random, this.#connections, style).run(away, deadlineMs);
   }
 
   /** So many of them read nothing any more (or go on). */
@@ -203,11 +178,6 @@ export class UserFleet implements SluiceHandler {
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
     }
-  }
-
-  #waitMs(jitter: boolean, attempt: number, retryAfterMs: number): number {
-    if (!jitter) return Math.max(RETRY_MS_PLAIN, retryAfterMs);
-    return Math.max(retryAfterMs, this.#random.fraction() * Math.min(RETRY_MS_MAX, RETRY_MS_BASE * 2 ** attempt));
   }
 }
 

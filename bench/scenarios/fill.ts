@@ -45,7 +45,7 @@ export async function fill(context: ScenarioContext): Promise<ScenarioOutcome> {
     if (full !== undefined) process.kill(full.pid, 'SIGKILL');
     const lost = await lostAfterKill(context, fleet);
     say(`a gate killed, ${lost} connections lost`);
-    const back = await fleet.comeBack(true, RETURN_MS_MAX);
+    const back = await fleet.comeBack('jittered', RETURN_MS_MAX);
     const backS = (back.backMs.at(-1) ?? Number.NaN) / 1000;
     say(`${back.backMs.length} back after ${backS.toFixed(1)} s, ${back.missing} missing, ${back.attempts} tries`);
     const counts = await fleet.counts();

@@ -13,7 +13,7 @@ import { collected, type MemoryStep, slopesOf } from '../memory-steps.ts';
 import { kernelSlabBytes } from '../process-usage.ts';
 import { atLeast, atMost, type Finding, reported, type ScenarioOutcome } from '../result.ts';
 import type { ScenarioContext } from '../scenario.ts';
-import { startSluice } from '../start-sluice.ts';
+import { connectionsOfOneProcess, gateWorkersFor, startSluice } from '../start-sluice.ts';
 import type { SluiceSystem } from '../system-under-test.ts';
 
 const CONNECTIONS_DEFAULT = 12_000;
@@ -23,14 +23,12 @@ const LOGINS_AT_ONCE = 256;
 const HEARTBEAT_MS = 60_000;
 const HOLD_SECONDS_DEFAULT = 5;
 const CHURN_PART = 4;
-/** Of the descriptors of a gate worker: kernel and hash spread connections unevenly. */
-const FILL = 0.92;
 const RETURN_MS_MAX = 60_000;
 
 export async function idle(context: ScenarioContext): Promise<ScenarioOutcome> {
   const { settings, runtime, random, clock, say } = context;
   const total = settings.connections ?? CONNECTIONS_DEFAULT;
-  const gateWorkers = Math.max(settings.gateWorkers, Math.ceil(total / (openFilesMax() * FILL)));
+  const gateWorkers = gateWorkersFor(settings, total);
   say(`${total} connections, ${gateWorkers} gate workers, ${openFilesMax()} descriptors a process`);
   const { sluice, stop } = await startSluice(context, { gateWorkers, nodeFlags: PROBE_FLAGS });
   const bare = await BareHolder.start(runtime, settings.nodeFlags);
@@ -42,7 +40,7 @@ export async function idle(context: ScenarioContext): Promise<ScenarioOutcome> {
       const connections = Math.round((total * step) / STEPS);
       const login = await fleet.growTo(connections);
       await fleet.beat(HEARTBEAT_MS);
-      const bareConnections = Math.min(connections, Math.round((bareMax() * step) / STEPS));
+      const bareConnections = Math.min(connections, Math.round((connectionsOfOneProcess() * step) / STEPS));
       await bare.growTo(bareConnections);
       await delay(clock, SETTLE_MS);
       const measured = {
@@ -74,11 +72,6 @@ export async function idle(context: ScenarioContext): Promise<ScenarioOutcome> {
   }
 }
 
-/** The bare server is one process. */
-function bareMax(): number {
-  return Math.floor(openFilesMax() * FILL);
-}
-
 async function churn(
   { clock, say }: ScenarioContext,
   fleet: Fleet,
@@ -87,7 +80,7 @@ async function churn(
 ): Promise<readonly MemorySample[]> {
   await fleet.drop(Math.floor(total / CHURN_PART));
   await delay(clock, SETTLE_MS / 2);
-  const { missing } = await fleet.comeBack(false, RETURN_MS_MAX);
+  const { missing } = await fleet.comeBack('at-once', RETURN_MS_MAX);
   await delay(clock, SETTLE_MS);
   const samples = await sampleMemory(clock, sluice.processes(), sluice.directory);
   say(`after churn ${missing} missing, gates ${(collected(samples, 'gate') / 1e6).toFixed(1)} MB`);

@@ -2,12 +2,12 @@
 import { delay } from '../../src/clock/clock.ts';
 import { BackgroundPairs } from '../background-pairs.ts';
 import { Fleet } from '../fleet.ts';
-import type { ReturnReport } from '../load/user-fleet.ts';
+import type { ReturnReport } from '../load/user-return.ts';
 import { atLeast, atMost, type Finding, reported, type ScenarioOutcome } from '../result.ts';
 import type { ScenarioContext } from '../scenario.ts';
-import { startSluice } from '../start-sluice.ts';
+import { gateWorkersFor, startSluice } from '../start-sluice.ts';
 
-const USERS_DEFAULT = 5000;
+const USERS_DEFAULT = 50_000;
 const LOGINS_AT_ONCE = 256;
 const LIVE_PER_SECOND = 500;
 const RETURN_MS = 30_000;
@@ -19,7 +19,7 @@ const LIVE_MS_MAX = 1000;
 export async function storm(context: ScenarioContext): Promise<ScenarioOutcome> {
   const { settings, clock, random, say } = context;
   const users = settings.connections ?? USERS_DEFAULT;
-  const { sluice, stop } = await startSluice(context);
+  const { sluice, stop } = await startSluice(context, { gateWorkers: gateWorkersFor(settings, users) });
   const plan = { users, host: sluice.host, port: sluice.gatePort, atOnce: LOGINS_AT_ONCE };
   const fleet = await Fleet.create({ ...plan, processesMin: settings.generators }, random);
   const live = await BackgroundPairs.start(sluice, random, LIVE_PER_SECOND, settings.payloadBytes);
@@ -27,11 +27,13 @@ export async function storm(context: ScenarioContext): Promise<ScenarioOutcome> 
   try {
     await fleet.growTo(users);
     await delay(clock, QUIET_MS);
+    await live.lap();
+    await delay(clock, QUIET_MS);
     const quiet = await live.lap();
     const rounds: { jitter: boolean; report: ReturnReport; liveMaxMs: number }[] = [];
     for (const jitter of [false, true]) {
       await fleet.drop(users);
-      const report = await fleet.comeBack(jitter, jitter ? RETURN_JITTER_MS : RETURN_MS);
+      const report = await fleet.comeBack(jitter ? 'jittered' : 'stubborn', jitter ? RETURN_JITTER_MS : RETURN_MS);
       const { max } = await live.lap();
       rounds.push({ jitter, report, liveMaxMs: max });
       say(`${jitter ? 'with' : 'without'} jitter: ${describe(report)}; live traffic up to ${Math.round(max)} ms`);
@@ -68,7 +70,7 @@ export async function storm(context: ScenarioContext): Promise<ScenarioOutcome> 
 function describe(report: ReturnReport): string {
   const half = (at(report, 0.5) / 1000).toFixed(1);
   const most = (at(report, BACK_PART) / 1000).toFixed(1);
-  return `half back after ${half} s, 99 % after ${most} s, ${report.missing} missing, ${report.attempts} tries`;
+  return `half back after ${half} s, 99 % after ${most} s, ${report.missing} missing, ${report.attempts} tries ${JSON.stringify(report.reasons)}`;
 }
 
 function at({ backMs }: ReturnReport, part: number): number {

@@ -11,29 +11,23 @@
  * then and there. A login is admitted until its answer, so that a storm of them costs the store a bounded share of each
  * commit. A login whose connection is gone by then still counts (it is committed), but opens no session.
  */
-import { type AppId, isIdentifier, type Uid } from '../model/ids.ts';
-import {
-  CloseReason,
-  type ConnectBody,
-  CREDENTIAL_BYTES_MAX,
-  CredentialType,
-  MessagePackReader,
-  PROTOCOL_VERSION,
-  readConnect,
-} from '../protocol/index.ts';
+import type { AppId, Uid } from '../model/ids.ts';
+import { CloseReason, CredentialType, readConnect } from '../protocol/index.ts';
 import { type Committed, type LoginOperation, LoginStatus, RefusalReason } from '../store/store.ts';
 import { writeLoginAccepted, writeLoginRefused } from '../trunk/trunk-frames.ts';
 import type { TrunkLink } from '../trunk/trunk-link.ts';
 import { AdmissionQueue } from './admission-queue.ts';
 import { newTicket, ticketKey } from './authentication/ticket.ts';
+import { connectFault } from './connect-fault.ts';
 import type { Cursors } from './cursors.ts';
 import { DelayLine } from './delay-line.ts';
 import type { LogicCounters } from './logic-counters.ts';
 import { type LogicApp, type LogicOptions, newDeviceStartOf, policyOf } from './logic-options.ts';
-import { isIntent, LoginAttempt, LoginCommit, type LoginTerms, startOf } from './login-attempt.ts';
+import { LoginAttempt, LoginCommit, type LoginTerms, startOf } from './login-attempt.ts';
 import type { LoginLimits } from './login-limits.ts';
 import { PendingLogins } from './pending-logins.ts';
 import { loginRetryMs } from './retry-delay.ts';
+import { ReturnTimes } from './return-times.ts';
 import type { SessionLifecycle } from './session-lifecycle.ts';
 
 /** Logins that may wait for their turn; at 8,000 a second that is what two seconds can serve. */
@@ -62,6 +56,7 @@ export class Login {
   readonly #failed: DelayLine<LoginAttempt>;
   readonly #pending: PendingLogins = new PendingLogins();
   readonly #queue: AdmissionQueue<LoginAttempt>;
+  readonly #returnTimes: ReturnTimes;
 
   constructor(
     options: LogicOptions,
@@ -80,6 +75,7 @@ export class Login {
     this.#failed = new DelayLine(options.clock, limits.failureDelayMs, (attempt) =>
       this.#refuse(attempt, CloseReason.CredentialInvalid),
     );
+    this.#returnTimes = new ReturnTimes(options.random, options.limits.loginQueueMs);
     this.#queue = new AdmissionQueue({
       clock: options.clock,
       runningMax: options.limits.loginConcurrency,
@@ -101,14 +97,9 @@ export class Login {
     end: number,
   ): void {
     const connect = readConnect(bytes, start, end);
-    if (connect === undefined || connect.version !== PROTOCOL_VERSION) {
-      const known = versionOf(bytes, start, end) === PROTOCOL_VERSION;
-      this.#writeRefused(link, slot, serial, known ? CloseReason.MalformedBody : CloseReason.UnsupportedVersion);
-      return;
-    }
-    const fault = connectFault(connect);
-    if (fault !== undefined) {
-      this.#writeRefused(link, slot, serial, fault);
+    const fault = connectFault(connect, bytes, start, end);
+    if (connect === undefined || fault !== undefined) {
+      this.#writeRefused(link, slot, serial, fault ?? CloseReason.MalformedBody);
       return;
     }
     const attempt = new LoginAttempt(link, slot, serial, connect, remoteAddress);
@@ -143,13 +134,13 @@ export class Login {
       if (displaced.length > 0) this.#lifecycle.endGenerations(app, uid, displaced, CloseReason.CredentialRevoked);
       this.#refuseCredential(attempt, REFUSALS[status]);
     }
-    this.#queue.finished();
+    this.#finished();
   }
 
   refused(operation: LoginOperation, reason: RefusalReason): void {
     const attempt = operation.context as LoginAttempt;
     this.#refuse(attempt, reason === RefusalReason.Busy ? CloseReason.Busy : CloseReason.Unavailable);
-    this.#queue.finished();
+    this.#finished();
   }
 
   async #verify(attempt: LoginAttempt): Promise<void> {
@@ -162,7 +153,7 @@ export class Login {
       if (reason === undefined) return;
       if (reason !== CloseReason.Normal) this.#refuseCredential(attempt, reason);
     }
-    this.#queue.finished();
+    this.#finished();
   }
 
   /** A close reason to refuse with, Normal when the attempt is done, undefined while the store has it. */
@@ -273,23 +264,19 @@ export class Login {
 
   #writeRefused(link: TrunkLink, slot: number, serial: number, reason: CloseReason, waitMs = 0): void {
     this.#counters.loginsRefused[reason]!++;
-    const returns = reason === CloseReason.Busy || reason === CloseReason.Unavailable;
-    writeLoginRefused(link.writer, slot, serial, reason, returns ? loginRetryMs(this.#options.random) : waitMs, '');
+    writeLoginRefused(link.writer, slot, serial, reason, this.#stayAwayMs(reason) || waitMs, '');
     link.touch();
   }
-}
 
-/** The version stands first in the CONNECT of every version. Ours when there is none: the body is malformed then. */
-function versionOf(bytes: Buffer, start: number, end: number): number {
-  const reader = new MessagePackReader().reset(bytes, start, end);
-  reader.arrayHeader();
-  const version = reader.uint(0xff);
-  return reader.failed ? PROTOCOL_VERSION : version;
-}
+  /** For those who are refused by no fault of their own; else 0. */
+  #stayAwayMs(reason: CloseReason): number {
+    const { clock, random } = this.#options;
+    if (reason === CloseReason.Busy) return this.#returnTimes.waitMs(this.#queue.waiting, clock.monotonicMs());
+    return reason === CloseReason.Unavailable ? loginRetryMs(random) : 0;
+  }
 
-function connectFault(connect: ConnectBody): CloseReason | undefined {
-  const { app, uid, deviceType, deviceId, credential, intent } = connect;
-  for (const name of [app, uid, deviceType, deviceId]) if (!isIdentifier(name)) return CloseReason.MalformedBody;
-  if (Buffer.byteLength(credential) > CREDENTIAL_BYTES_MAX) return CloseReason.MalformedBody;
-  return isIntent(intent) ? undefined : CloseReason.ProtocolError;
+  #finished(): void {
+    this.#queue.finished();
+    this.#returnTimes.served(this.#queue.waiting, this.#options.clock.monotonicMs());
+  }
 }

@@ -1,6 +1,6 @@
 import type { Random } from '../clock/random.ts';
 
-/** A refused login comes back after 5 to 30 s: a storm must not return in one piece. */
+/** A login that the store cannot serve now comes back after 5 to 30 s: a storm must not return in one piece. */
 export function loginRetryMs(random: Random): number {
   return Math.round(5000 + 25_000 * random.fraction());
 }

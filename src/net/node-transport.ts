@@ -124,8 +124,9 @@ function listenOptions(address: Address): net.ListenOptions & { reusePort?: bool
   return { host, port, backlog, exclusive: reusePort, ...(reusePort ? { reusePort } : {}) };
 }
 
-function dialOptions({ host, port, localAddress }: TcpAddress): net.TcpNetConnectOpts {
-  return { host, port, noDelay: true, ...(localAddress === undefined ? {} : { localAddress }) };
+function dialOptions({ host, port, localAddress, localPort }: TcpAddress): net.TcpNetConnectOpts {
+  const from = { ...(localAddress && { localAddress }), ...(localPort && { localPort }) };
+  return { host, port, noDelay: true, ...from };
 }
 
 function bind(server: net.Server, options: net.ListenOptions): Promise<void> {

@@ -55,8 +55,9 @@ export type Address =
       readonly port: number;
       readonly reusePort?: boolean;
       readonly backlog?: number;
-      /** The address of this machine to dial from; the system chooses when left out. */
+      /** The address and port of this machine to dial from; the system chooses what is left out. */
       readonly localAddress?: string;
+      readonly localPort?: number;
     };
 
 export interface Listener {
