@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { FileStorage } from '../src/client/file-storage.ts';
 import { MemoryStorage } from '../src/client/memory-storage.ts';
-import type { ClientState, ClientStorage } from '../src/client/storage.ts';
+import type { ClientState, ClientStorage, GateList } from '../src/client/storage.ts';
 
 const OWNER = 'demo/alice/phone1';
 
@@ -23,7 +23,16 @@ async function fill(storage: ClientStorage): Promise<void> {
   await storage.addUnsent({ clientMsgId: 'b', to: 'carol', payload: Buffer.from('two') });
   await storage.removeUnsent('a', 900);
   await storage.saveCursor({ epoch: 2, seq: 5 }, 901);
+  await storage.saveGates?.(GATES);
 }
+
+const GATES: GateList = {
+  gates: ['gate1.example.org:7400'],
+  backoff: { baseMs: 500, maxMs: 30_000 },
+  etag: '"one"',
+  fetchedAtMs: 1_700_000_000_000,
+  ttlMs: 300_000,
+};
 
 const FILLED: ClientState = {
   cursor: { epoch: 2, seq: 5 },
@@ -31,6 +40,7 @@ const FILLED: ClientState = {
   unsent: [{ clientMsgId: 'b', to: 'carol', payload: Buffer.from('two') }],
   knownMessageIds: [900, 901],
   sentIds: ['a', 'b'],
+  gates: GATES,
 };
 
 test('both storages give back what was saved', async (context) => {
@@ -58,7 +68,7 @@ test('a file cut at any byte opens with a prefix of the changes', async (context
     const whole = content.subarray(0, length).toString().split('\n').length - 1;
     assert.equal(state === undefined, whole < 1);
     assert.equal(state?.session?.generation, whole >= 2 ? 7 : undefined);
-    assert.equal(state?.unsent.length, whole < 1 ? undefined : [0, 0, 0, 1, 2, 1, 1][whole]);
+    assert.equal(state?.unsent.length, whole < 1 ? undefined : [0, 0, 0, 1, 2, 1, 1, 1][whole]);
     await cut.saveCursor({ epoch: 9, seq: 9 });
     await cut.close();
     const again = new FileStorage(path);

@@ -1,8 +1,14 @@
-/** `/v1/iplist` of real systems: one machine by itself, and two that share a Redis. */
+/** `/v1/iplist` of real systems, one machine by itself and several that share a Redis; and clients that go by it. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterEach, test } from 'node:test';
-import { RedisTestServer } from './support/redis-server.ts';
-import { type System, startSystem, stopLeftSystems, until } from './support/system.ts';
+import type { ClientPlatform } from '../src/client/index.ts';
+import type { Address, DialHandler, Stream } from '../src/net/transport.ts';
+import { hurriedPlatform, numbered, Person } from './support/person.ts';
+import { freePort, RedisTestServer } from './support/redis-server.ts';
+import { type System, sluice, startSystem, stopLeftSystems, until } from './support/system.ts';
 
 afterEach(stopLeftSystems);
 
@@ -76,3 +82,97 @@ test('two machines on one Redis: both are named, a leaving one no more at once, 
     await redis.stop();
   }
 });
+
+test('sluice send --iplist: one address of the HTTP side is all that a user needs to know', async () => {
+  const system = await startSystem();
+  const args = ['--app', 'demo', '--uid', 'alice', '--to', 'bob', '--text', 'hi', '--timeout', '10'];
+  const sent = await sluice(['send', ...args, '--iplist', system.url('')], system.folder);
+  assert.deepEqual([sent.code, sent.stdout.split(' ')[0]], [0, 'stored'], sent.stderr);
+  const received = await sluice(
+    ['listen', '--app', 'demo', '--uid', 'bob', '--count', '1', '--iplist', system.url('/v1/iplist')],
+    system.folder,
+  );
+  assert.deepEqual([received.code, received.stdout], [0, 'alice: hi\n']);
+  const wrong = await sluice(['send', ...args, '--iplist', 'nowhere'], system.folder);
+  assert.equal(wrong.code, 2);
+  assert.match(wrong.stderr, /--iplist "nowhere": an http or https address/);
+  await system.stop();
+});
+
+test('the SDK moves between two gates of one logic, planned and unplanned, and loses and repeats nothing', async () => {
+  const trunk = `127.0.0.1:${await freePort()}`;
+  const first = await startSystem({ config: { 'trunk.listen': trunk } });
+  const second = await startSystem({ config: { 'trunk.logics': trunk, 'gate.port': String(await freePort()) } });
+  const iplist = await FixedIplist.start([gateOf(second), gateOf(first)]);
+  const ports: number[] = [];
+  try {
+    const platform = recordingPlatform(ports);
+    const bob = new Person(first.gatePort, 'bob', { iplistUrl: iplist.url, platform });
+    await bob.client.connect();
+    const alice = await Person.arrive(first, 'alice', { sendOnly: true });
+    let sent = 0;
+    const send = async (count: number): Promise<void> => {
+      for (const end = sent + count; sent < end; sent++)
+        await alice.client.send({ to: 'bob', text: `message ${sent + 1}` });
+    };
+    const atSecond = second.gatePort;
+    await send(20);
+    await until(() => bob.texts.length === 20, 'bob gets them at the second gate');
+    assert.deepEqual(ports, [atSecond]);
+
+    const stopped = second.stop();
+    await send(20);
+    await until(() => bob.texts.length === 40, 'bob gets them at the first gate');
+    assert.equal(await stopped, 0);
+    assert.equal(ports.at(-1), first.gatePort);
+    assert.equal(iplist.questions, 1);
+
+    first.kill('gate-1', 'SIGKILL');
+    await send(20);
+    await until(() => bob.texts.length === 60, 'bob is back');
+    assert.deepEqual(bob.texts, numbered(60));
+    await Promise.all([alice.close(), bob.close()]);
+  } finally {
+    await iplist.stop();
+  }
+  await first.stop();
+});
+
+/** Writes down the port of every dial. */
+function recordingPlatform(ports: number[]): ClientPlatform {
+  const platform = hurriedPlatform();
+  const { transport } = platform;
+  const dial = (address: Address, handler: DialHandler): Stream => {
+    if ('port' in address) ports.push(address.port);
+    return transport.dial(address, handler);
+  };
+  return { ...platform, transport: { dial, listen: (address, handler) => transport.listen(address, handler) } };
+}
+
+/** An iplist that names always the same gates. */
+class FixedIplist {
+  questions = 0;
+  readonly url: string;
+  readonly #server: Server;
+
+  private constructor(server: Server) {
+    this.#server = server;
+    this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+
+  static async start(gates: readonly string[]): Promise<FixedIplist> {
+    const server = createServer();
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const iplist = new FixedIplist(server);
+    server.on('request', (_request, response) => {
+      iplist.questions++;
+      response.end(JSON.stringify({ gates, ttlMs: 300_000 }));
+    });
+    return iplist;
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    await once(this.#server.close(), 'close');
+  }
+}

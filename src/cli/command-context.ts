@@ -1,6 +1,6 @@
 /** What commands share: the configuration, and how a client is made from it. */
 import { hostname } from 'node:os';
-import type { ClientPlatform } from '../client/index.ts';
+import type { ClientOptions, ClientPlatform } from '../client/index.ts';
 import { FileStorage, MemoryStorage, SluiceClient, systemPlatform } from '../client/index.ts';
 import type { Clock } from '../clock/clock.ts';
 import type { Config } from '../config/config.ts';
@@ -14,6 +14,7 @@ export interface LoginOptions {
   readonly deviceType?: string;
   readonly host?: string;
   readonly port?: number;
+  readonly iplist?: string;
   readonly token?: string;
   readonly state?: string;
 }
@@ -35,8 +36,7 @@ export function makeClient(config: Config, options: LoginOptions, defaults: Logi
   const { app, uid } = options;
   const token = options.token ?? tokenSource(config, app, uid, platform.clock);
   return new SluiceClient({
-    host: options.host ?? dialHost(config.gate.host),
-    port: options.port ?? config.gate.port,
+    ...placeOf(config, options),
     app,
     uid,
     deviceType: options.deviceType ?? defaults.deviceType,
@@ -48,6 +48,13 @@ export function makeClient(config: Config, options: LoginOptions, defaults: Logi
     platform,
     ...(defaults.connectTimeoutMs === undefined ? {} : { connectTimeoutMs: defaults.connectTimeoutMs }),
   });
+}
+
+/** With an iplist only what is said is dialled beside it: the defaults mean this machine. */
+function placeOf({ gate }: Config, { host, port, iplist }: LoginOptions): Partial<ClientOptions> {
+  const address = { host: host ?? dialHost(gate.host), port: port ?? gate.port };
+  if (iplist === undefined) return address;
+  return { iplistUrl: iplist, ...(host === undefined && port === undefined ? {} : address) };
 }
 
 /** Fails before anything is dialled when there is no key to sign with. */

@@ -57,10 +57,12 @@ export function parseHost(text: string): string {
   throw usageError(`--host ${JSON.stringify(text)}: an IP address or a host name`);
 }
 
-export function parseUrl(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.protocol === 'http:' || url?.protocol === 'https:') return text;
-  throw usageError(`--url ${JSON.stringify(text)}: an http or https address`);
+export function parseUrl(option: string): (text: string) => string {
+  return (text) => {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    if (url?.protocol === 'http:' || url?.protocol === 'https:') return text;
+    throw usageError(`${option} ${JSON.stringify(text)}: an http or https address`);
+  };
 }
 
 export function parseBase64(text: string): Buffer {

@@ -136,7 +136,7 @@ class CliRun {
       .requiredOption('--text <text>', 'the message')
       .option('--id <id>', 'idempotency key', parse.parseMessageKey('--id'))
       .option('--from <uid>', 'who it is from', parse.parseIdentifier('--from'))
-      .option('--url <url>', 'where the HTTP side is', parse.parseUrl)
+      .option('--url <url>', 'where the HTTP side is', parse.parseUrl('--url'))
       .option('--timeout <seconds>', 'give up after', parse.parseTimeout, SEND_TIMEOUT_MS)
       .option('--json', 'print the answer as JSON');
   }
@@ -220,5 +220,10 @@ function addLogin(command: Command): Command {
     .option('--device-type <type>', 'kind of device', parse.parseIdentifier('--device-type'))
     .option('--host <host>', 'gate to dial (default: gate.host)', parse.parseHost)
     .option('--port <port>', 'its port (default: gate.port)', parse.parsePort)
+    .option(
+      '--iplist <url>',
+      'where to ask for a gate; --host and --port are the one to fall back on',
+      parse.parseUrl('--iplist'),
+    )
     .option('--token <token>', 'login token (default: made with the configured secret)');
 }

@@ -148,7 +148,7 @@ export class SluiceClient {
     if (state === undefined) return;
     this.#inbox.restore(state);
     this.#sendQueue.restore(state);
-    if (state.session !== undefined) this.#reconnector.restore(state.session);
+    this.#reconnector.restore(state);
   }
 
   #prepare(message: OutgoingMessage): UnsentMessage {

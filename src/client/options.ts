@@ -2,9 +2,10 @@ import { type Clock, SystemClock } from '../clock/clock.ts';
 import { type Random, SystemRandom } from '../clock/random.ts';
 import { isIdentifier } from '../model/ids.ts';
 import { NodeTransport } from '../net/node-transport.ts';
-import type { Transport } from '../net/transport.ts';
+import type { Address, Transport } from '../net/transport.ts';
 import { SYNC_LIMIT_MAX } from '../protocol/index.ts';
 import type { TokenSource } from './credentials.ts';
+import type { HttpGet } from './http-get.ts';
 import { MemoryStorage } from './memory-storage.ts';
 import type { ClientStorage } from './storage.ts';
 
@@ -13,11 +14,16 @@ export interface ClientPlatform {
   readonly clock: Clock;
   readonly random: Random;
   readonly transport: Transport;
+  /** For the iplist. Default: `fetch`. */
+  readonly http?: HttpGet;
 }
 
 export interface ClientOptions {
-  readonly host: string;
-  readonly port: number;
+  /** The gate; beside an `iplistUrl` the one to fall back on. */
+  readonly host?: string;
+  readonly port?: number;
+  /** Where to ask which gates to dial, such as `https://im.example.org`; the path `/v1/iplist` is filled in. */
+  readonly iplistUrl?: string;
   readonly app: string;
   readonly uid: string;
   /** Kind of device; by default one session of each kind is current. */
@@ -49,21 +55,24 @@ export interface ClientOptions {
   readonly platform?: ClientPlatform;
 }
 
-export type ResolvedOptions = Required<Omit<ClientOptions, 'connectTimeoutMs'>> & {
+export type ResolvedOptions = Required<Omit<ClientOptions, 'connectTimeoutMs' | 'host' | 'port' | 'iplistUrl'>> & {
   readonly connectTimeoutMs: number | undefined;
+  readonly address: Address | undefined;
+  readonly iplistUrl: string | undefined;
 };
 
 export function systemPlatform(): ClientPlatform {
   return { clock: new SystemClock(), random: new SystemRandom(), transport: new NodeTransport() };
 }
 
-/** Fills in what is not given. Throws on identifiers that the server could only refuse. */
+/** Fills in what is not given. Throws on identifiers that the server could only refuse, and without a place to dial. */
 export function resolveOptions(options: ClientOptions): ResolvedOptions {
   for (const name of ['app', 'uid', 'deviceType', 'deviceId'] as const) {
     if (!isIdentifier(options[name])) throw new TypeError(`${name} must be 1 to 64 of A-Z a-z 0-9 . _ : @ -`);
   }
   return {
     ...options,
+    ...placeOf(options),
     storage: options.storage ?? new MemoryStorage(),
     sendOnly: options.sendOnly ?? false,
     resume: options.resume ?? false,
@@ -77,4 +86,13 @@ export function resolveOptions(options: ClientOptions): ResolvedOptions {
     syncLimit: Math.min(options.syncLimit ?? 100, SYNC_LIMIT_MAX),
     platform: options.platform ?? systemPlatform(),
   };
+}
+
+function placeOf({ host, port, iplistUrl }: ClientOptions): Pick<ResolvedOptions, 'address' | 'iplistUrl'> {
+  if ((host === undefined) !== (port === undefined)) throw new TypeError('give both host and port');
+  if (iplistUrl !== undefined && !(URL.canParse(iplistUrl) && /^https?:$/.test(new URL(iplistUrl).protocol))) {
+    throw new TypeError('iplistUrl must be an http or https address');
+  }
+  if (iplistUrl === undefined && host === undefined) throw new TypeError('give host and port, or iplistUrl');
+  return { address: host === undefined || port === undefined ? undefined : { host, port }, iplistUrl };
 }

@@ -4,12 +4,12 @@
  */
 import type { Random } from '../clock/random.ts';
 import { REAUTHENTICATE_REASONS, STOP_REASONS, WAIT_REASONS } from '../protocol/generated/protocol.ts';
+import type { Backoff } from './storage.ts';
 
 /** What the range of a close reason asks of a client. */
 export type Reaction = 'reconnect' | 'wait' | 'reauthenticate' | 'stop';
 
-const BASE_MS = 1000;
-const CAP_MS = 60_000;
+const BACKOFF: Backoff = { baseMs: 1000, maxMs: 60_000 };
 const STABLE_MS = 30_000;
 const WAIT_MS_MIN = 1000;
 /** 2^16 s is far beyond the cap. */
@@ -42,10 +42,10 @@ export class ReconnectPolicy {
   }
 
   /** How long to wait after a connection (or an attempt at one) ended now. `retryAfterMs` is the server's wish. */
-  delayMs(reaction: Reaction, retryAfterMs: number, nowMs: number): number {
+  delayMs(reaction: Reaction, retryAfterMs: number, nowMs: number, backoff: Backoff = BACKOFF): number {
     if (this.#onlineSinceMs !== undefined && nowMs - this.#onlineSinceMs >= STABLE_MS) this.#attempt = 0;
     this.#onlineSinceMs = undefined;
-    const jitterMs = fullJitterMs(this.#random, this.#attempt, BASE_MS, CAP_MS);
+    const jitterMs = fullJitterMs(this.#random, this.#attempt, backoff.baseMs, backoff.maxMs);
     this.#attempt += 1;
     return jitterMs + Math.max(retryAfterMs, reaction === 'wait' ? WAIT_MS_MIN : 0);
   }

@@ -3,7 +3,6 @@
  * to come back. `connection-state.ts` holds the states and the steps between them.
  */
 import type { TimerHandle } from '../clock/clock.ts';
-import type { Address } from '../net/transport.ts';
 import {
   Capability,
   CloseReason,
@@ -18,10 +17,11 @@ import { ConnectionState, STATE_TRANSITIONS } from './connection-state.ts';
 import { type Credential, Credentials } from './credentials.ts';
 import { ConnectError, closeReasonName, StoppedError } from './errors.ts';
 import { asError, type EventHub } from './events.ts';
-import { parseGateAddress } from './gate-address.ts';
+import { GateFinder } from './gate-finder.ts';
 import type { ResolvedOptions } from './options.ts';
+import { PendingConnect } from './pending-connect.ts';
 import { type Reaction, ReconnectPolicy, reactionTo } from './reconnect-policy.ts';
-import type { CursorPosition, SessionState } from './storage.ts';
+import type { ClientState, CursorPosition, SessionState } from './storage.ts';
 
 export interface ReconnectorOwner {
   /** What the next CONNECT tells the server. */
@@ -32,19 +32,13 @@ export interface ReconnectorOwner {
   onDrain(): void;
 }
 
-interface PendingConnect {
-  readonly promise: Promise<void>;
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
-  readonly timer: TimerHandle | undefined;
-}
-
 export class Reconnector implements ConnectionOwner {
   readonly #options: ResolvedOptions;
   readonly #events: EventHub;
   readonly #owner: ReconnectorOwner;
   readonly #policy: ReconnectPolicy;
   readonly #credentials: Credentials;
+  readonly #gates: GateFinder;
   #state: ConnectionState = ConnectionState.Idle;
   #connection: Connection | undefined;
   #pending: PendingConnect | undefined;
@@ -56,7 +50,6 @@ export class Reconnector implements ConnectionOwner {
   #intent: Intent = Intent.Fresh;
   #presented: CursorPosition = { epoch: 0, seq: 0 };
   #lastEnd: ConnectionEnd = { reason: CloseReason.PeerClosed, retryAfterMs: 0, detail: '' };
-  #alternatives: Address[] = [];
   /** The connection ends because another one is to take its place. */
   #isMoving = false;
 
@@ -65,6 +58,7 @@ export class Reconnector implements ConnectionOwner {
     this.#events = events;
     this.#owner = owner;
     this.#policy = new ReconnectPolicy(options.platform.random);
+    this.#gates = new GateFinder(options, events);
     this.#credentials = new Credentials(options.platform.clock, options.token, options.loginTimeoutMs);
   }
 
@@ -72,7 +66,9 @@ export class Reconnector implements ConnectionOwner {
     return this.#state;
   }
 
-  restore(session: SessionState): void {
+  restore({ session, gates }: ClientState): void {
+    if (gates !== undefined) this.#gates.restore(gates);
+    if (session === undefined) return;
     this.#session = session;
     this.#credentials.keepTicket(session.ticket);
     if (this.#options.resume && session.generation > 0) this.#intent = Intent.Resume;
@@ -141,7 +137,7 @@ export class Reconnector implements ConnectionOwner {
   onGoaway(goaway: GoawayBody): void {
     if (this.#state !== ConnectionState.Online) return;
     const { clock, random } = this.#options.platform;
-    this.#alternatives = goaway.alternatives.map(parseGateAddress).filter((address) => address !== undefined);
+    this.#gates.goaway(goaway.alternatives);
     this.#clearTimer();
     this.#timer = clock.setTimer(() => {
       this.#isMoving = true;
@@ -153,7 +149,10 @@ export class Reconnector implements ConnectionOwner {
     if (connection !== this.#connection) return;
     this.#connection = undefined;
     if (this.#state === ConnectionState.Online || this.#state === ConnectionState.Closing) this.#owner.onOffline();
-    if (this.#state !== ConnectionState.Closing) this.#react(end, reactionTo(end.reason));
+    if (this.#state === ConnectionState.Closing) return;
+    const reaction = reactionTo(end.reason);
+    if (this.#isGateToLeave(end.reason, reaction)) this.#gates.endTurn();
+    this.#react(end, reaction);
   }
 
   #begin(): void {
@@ -169,18 +168,24 @@ export class Reconnector implements ConnectionOwner {
     } catch (error) {
       if (attempt !== this.#attempt) return;
       this.#events.emit('error', asError(error));
-      this.#react({ reason: CloseReason.PeerClosed, retryAfterMs: 0, detail: 'no token' }, 'reconnect');
+      this.#tryAgain('no token');
       return;
     }
+    if (attempt === this.#attempt && this.#gates.wantsToAsk) await this.#gates.ask();
     if (attempt !== this.#attempt) return;
     if (credential === undefined) {
       this.#react(this.#lastEnd, 'stop');
       return;
     }
     const { platform, loginTimeoutMs } = this.#options;
+    const address = this.#gates.next();
+    if (address === undefined) {
+      this.#tryAgain('no gate is known');
+      return;
+    }
     this.#presented = this.#options.sendOnly ? { epoch: 0, seq: 0 } : this.#owner.position();
     const body = this.#connectBody(credential);
-    this.#connection = new Connection(platform, this.#nextAddress(), body, loginTimeoutMs, this);
+    this.#connection = new Connection(platform, address, body, loginTimeoutMs, this);
   }
 
   #connectBody(credential: Credential): ConnectBody {
@@ -221,18 +226,24 @@ export class Reconnector implements ConnectionOwner {
       this.#events.emit('stopped', told);
       return;
     }
-    const retryInMs = this.#isMoving ? 0 : this.#policy.delayMs(reaction, end.retryAfterMs, clock.monotonicMs());
+    const { backoff } = this.#gates;
+    const retryInMs = this.#isMoving
+      ? 0
+      : this.#policy.delayMs(reaction, end.retryAfterMs, clock.monotonicMs(), backoff);
     this.#isMoving = false;
     this.#moveTo(ConnectionState.Waiting);
     this.#timer = clock.setTimer(() => this.#begin(), retryInMs);
     this.#events.emit('disconnected', { ...told, retryInMs });
   }
 
-  /** Another gate that the server named, each once; else the one that was configured. */
-  #nextAddress(): Address {
-    const { host, port, platform } = this.#options;
-    const index = Math.floor(platform.random.fraction() * this.#alternatives.length);
-    return this.#alternatives.splice(index, 1)[0] ?? { host, port };
+  #tryAgain(detail: string): void {
+    this.#react({ reason: CloseReason.PeerClosed, retryAfterMs: 0, detail }, 'reconnect');
+  }
+
+  /** It brought no login, or says itself that it leaves or is full; a refused credential is not its fault. */
+  #isGateToLeave(reason: number, reaction: Reaction): boolean {
+    if (reaction === 'wait' || reason === CloseReason.Shutdown) return true;
+    return this.#state === ConnectionState.Connecting && reaction === 'reconnect';
   }
 
   #keepSession(session: SessionState): void {
@@ -242,11 +253,9 @@ export class Reconnector implements ConnectionOwner {
   }
 
   #newPending(): PendingConnect {
-    const { promise, resolve, reject } = deferred();
     const { connectTimeoutMs, platform } = this.#options;
     const late = (): void => this.#giveUp(new ConnectError(`not logged in within ${connectTimeoutMs} ms`));
-    const timer = connectTimeoutMs === undefined ? undefined : platform.clock.setTimer(late, connectTimeoutMs);
-    return { promise, resolve, reject, timer };
+    return new PendingConnect(platform.clock, connectTimeoutMs, late);
   }
 
   #giveUp(error: ConnectError): void {
@@ -267,11 +276,8 @@ export class Reconnector implements ConnectionOwner {
 
   #settle(error: Error | undefined): void {
     const pending = this.#pending;
-    if (pending === undefined) return;
     this.#pending = undefined;
-    if (pending.timer !== undefined) this.#options.platform.clock.clearTimer(pending.timer);
-    if (error === undefined) pending.resolve();
-    else pending.reject(error);
+    pending?.settle(error);
   }
 
   #clearTimer(): void {
@@ -283,14 +289,4 @@ export class Reconnector implements ConnectionOwner {
     if (!STATE_TRANSITIONS[this.#state].includes(state)) throw new Error(`no step from ${this.#state} to ${state}`);
     this.#state = state;
   }
-}
-
-function deferred(): Omit<PendingConnect, 'timer'> {
-  let resolve: () => void = () => {};
-  let reject: (error: Error) => void = () => {};
-  const promise = new Promise<void>((onResolve, onReject) => {
-    resolve = onResolve;
-    reject = onReject;
-  });
-  return { promise, resolve, reject };
 }

@@ -23,6 +23,23 @@ export interface UnsentMessage {
   readonly payload: Buffer;
 }
 
+export interface Backoff {
+  /** The range of the first wait between two tries. */
+  readonly baseMs: number;
+  readonly maxMs: number;
+}
+
+/** The last answer of the iplist. */
+export interface GateList {
+  /** `host:port`, the first one to be tried first. */
+  readonly gates: readonly string[];
+  readonly backoff: Backoff | undefined;
+  readonly etag: string;
+  /** Unix time. */
+  readonly fetchedAtMs: number;
+  readonly ttlMs: number;
+}
+
 export interface ClientState {
   readonly cursor: CursorPosition | undefined;
   readonly session: SessionState | undefined;
@@ -32,6 +49,7 @@ export interface ClientState {
   readonly knownMessageIds: readonly number[];
   /** Keys of messages that were sent from here, oldest first. */
   readonly sentIds: readonly string[];
+  readonly gates?: GateList | undefined;
 }
 
 export interface ClientStorage {
@@ -40,6 +58,8 @@ export interface ClientStorage {
   /** `takenMessageId`: the message that the application has just taken. */
   saveCursor(cursor: CursorPosition, takenMessageId?: number): Promise<void>;
   saveSession(session: SessionState): Promise<void>;
+  /** A storage without it costs a question to the iplist at every start. */
+  saveGates?(gates: GateList): Promise<void>;
   addUnsent(message: UnsentMessage): Promise<void>;
   /** The message is stored on the server as `messageId`, or given up. */
   removeUnsent(clientMsgId: string, messageId?: number): Promise<void>;

@@ -3,7 +3,7 @@
  * the memory keeps nothing else.
  */
 import { KnownIds } from './known-ids.ts';
-import type { ClientState, ClientStorage, CursorPosition, SessionState, UnsentMessage } from './storage.ts';
+import type { ClientState, ClientStorage, CursorPosition, GateList, SessionState, UnsentMessage } from './storage.ts';
 
 /** How many message ids and sent keys are remembered. */
 export const KNOWN_IDS_MAX = 4096;
@@ -13,6 +13,7 @@ export type StateRecord =
   | { readonly type: 'owner'; readonly owner: string }
   | { readonly type: 'cursor'; readonly epoch: number; readonly seq: number; readonly taken?: number }
   | { readonly type: 'session'; readonly generation: number; readonly ticket: string }
+  | { readonly type: 'gates'; readonly list: GateList }
   | { readonly type: 'unsent'; readonly clientMsgId: string; readonly to: string; readonly payload: string }
   | { readonly type: 'done'; readonly clientMsgId: string; readonly messageId?: number }
   | { readonly type: 'known'; readonly messageIds: readonly number[]; readonly sentIds: readonly string[] };
@@ -21,6 +22,7 @@ export class StoredState {
   #owner: string | undefined;
   #cursor: CursorPosition | undefined;
   #session: SessionState | undefined;
+  #gates: GateList | undefined;
   readonly #unsent = new Map<string, UnsentMessage>();
   readonly #known = new KnownIds<number>(KNOWN_IDS_MAX);
   readonly #sent = new KnownIds<string>(KNOWN_IDS_MAX);
@@ -40,6 +42,9 @@ export class StoredState {
         break;
       case 'session':
         this.#session = { generation: record.generation, ticket: record.ticket };
+        break;
+      case 'gates':
+        this.#gates = record.list;
         break;
       case 'unsent': {
         const { clientMsgId, to, payload } = record;
@@ -67,6 +72,7 @@ export class StoredState {
       unsent: [...this.#unsent.values()],
       knownMessageIds: this.#known.list(),
       sentIds: this.#sent.list(),
+      gates: this.#gates,
     };
   }
 
@@ -76,6 +82,7 @@ export class StoredState {
     if (this.#owner !== undefined) records.push({ type: 'owner', owner: this.#owner });
     records.push({ type: 'known', messageIds: this.#known.list(), sentIds: this.#sent.list() });
     if (this.#session !== undefined) records.push({ type: 'session', ...this.#session });
+    if (this.#gates !== undefined) records.push({ type: 'gates', list: this.#gates });
     if (this.#cursor !== undefined) records.push({ type: 'cursor', ...this.#cursor });
     for (const message of this.#unsent.values()) records.push(unsentRecord(message));
     return records;
@@ -110,6 +117,10 @@ export abstract class RecordStorage implements ClientStorage {
 
   saveSession(session: SessionState): Promise<void> {
     return this.append({ type: 'session', generation: session.generation, ticket: session.ticket });
+  }
+
+  saveGates(list: GateList): Promise<void> {
+    return this.append({ type: 'gates', list });
   }
 
   addUnsent(message: UnsentMessage): Promise<void> {
