@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, describe, it } from 'node:test';
 import { formatReport } from '../tools/history/report.ts';
-import { freePort, type RoleProcess, startRole, stopLeftRoles } from './support/role-process.ts';
+import { freePort } from './support/redis-server.ts';
+import { type RoleProcess, startRole, stopLeftRoles } from './support/role-process.ts';
 import { until } from './support/system.ts';
 import { WatchedCrowd } from './support/watched-crowd.ts';
 

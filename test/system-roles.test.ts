@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { freePort, type RoleProcess, startRole, stopLeftRoles } from './support/role-process.ts';
+import { freePort } from './support/redis-server.ts';
+import { type RoleProcess, startRole, stopLeftRoles } from './support/role-process.ts';
 import { sluice, until } from './support/system.ts';
 import { makeTestCertificate } from './support/test-certificate.ts';
 
@@ -74,11 +75,15 @@ describe('two gates, logic and api, each started by itself', () => {
     assert.equal(await gate.stop(), 0);
   });
 
-  it('a drained gate is not ready, leaves its clients the others, and ends with 0', async () => {
+  it('a gate that is told to drain ends with 0, and the command waits for it; the other goes on', async () => {
     const [first, second] = gates as [RoleProcess, RoleProcess];
-    const answer = await fetch(first.url('/v1/admin/drain'), { method: 'POST' });
-    assert.equal(answer.status, 202);
+    const drained = await sluice(['drain', 'gate', '--url', first.url('')]);
+    assert.equal(drained.code, 0, drained.stderr);
+    assert.equal(drained.stdout, 'drained\n');
     assert.equal(await first.exited, 0);
+    const again = await sluice(['drain', 'gate', '--url', first.url('')]);
+    assert.equal(again.code, 1);
+    assert.match(again.stderr, /ECONNREFUSED/);
     assert.equal((await send(second, 'still here')).code, 0);
     await first.stop();
   });

@@ -70,6 +70,12 @@ export function parseBase64(text: string): Buffer {
   throw usageError('--payload-base64: base64 with padding');
 }
 
+/** What `sluice drain` is for. */
+export function parseDrainable(text: string): string {
+  if (/^(?:start|gate|logic|api)$/.test(text)) return text;
+  throw usageError(`${text}: one of start, gate, logic, api`);
+}
+
 function parseWhole(option: string, text: string, min: number, max: number): number {
   const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
   if (value >= min && value <= max) return value;

@@ -71,6 +71,7 @@ class CliRun {
       );
     for (const key of OPTION_KEYS) program.addOption(new Option(`--${key} <value>`).hideHelp());
     this.#addStart();
+    this.#addDrain();
     this.#addToken();
     this.#addSend();
     this.#addListen();
@@ -93,6 +94,14 @@ class CliRun {
       const appsOptional = part === 'gate' || part === 'api';
       this.#add(name, description, async () => (await import('./start-command.ts')).start(part), appsOptional);
     }
+  }
+
+  #addDrain(): void {
+    const drain = async (): Promise<Act> => (await import('./drain-command.ts')).drain as Act;
+    this.#add('drain', 'let a running role leave, and wait until it has', drain, true)
+      .argument('[role]', 'start, gate, logic or api', parse.parseDrainable, 'start')
+      .option('--url <url>', 'where its HTTP side is', parse.parseUrl)
+      .option('--timeout <seconds>', 'give up after', parse.parseTimeout);
   }
 
   #addToken(): void {

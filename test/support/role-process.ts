@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { collect, PROGRAM, until } from './system.ts';
@@ -13,16 +13,6 @@ const RUNNING = /^Sluice (gate|logic|api) is running/m;
 const CLIENTS = /clients +127\.0\.0\.1:(\d+)/;
 const HTTP = /HTTP +http:\/\/127\.0\.0\.1:(\d+)/;
 const started = new Set<RoleProcess>();
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** Resolves when the role says that it runs. @param keys `{'trunk.listen': '127.0.0.1:7500'}` */
 export async function startRole(role: Role, keys: Readonly<Record<string, string>> = {}): Promise<RoleProcess> {
