@@ -7,6 +7,7 @@ import { delay, SystemClock } from '../src/clock/clock.ts';
 import { Durability } from '../src/model/durability.ts';
 import type { PartitionNumber, Uid } from '../src/model/ids.ts';
 import { partitionOf } from '../src/model/partition.ts';
+import { CopyRoute } from '../src/store/redis/lane-item.ts';
 import type { RedisStore } from '../src/store/redis/redis-store.ts';
 import type { RedisStoreOptions } from '../src/store/redis/redis-store-options.ts';
 import type { RoutingOptions } from '../src/store/redis/routing-client.ts';
@@ -273,7 +274,7 @@ describe('ownership', () => {
       (uid) => partitionOf(APP, uid, PARTITIONS) !== partitionOf(APP, 'bob', PARTITIONS),
     )!;
     const one = await openLoad([server], options);
-    one.store.copy = () => true;
+    one.store.copy = () => CopyRoute.Here;
     one.store.submit(append({ to: 'bob', from: sender, id: 'a', copy: true }));
     one.store.submit(append({ to: 'bob', from: sender, id: 'b', copy: true }));
     await until(() => one.load.committedAppends.length === 2, 'reported without the copies');

@@ -54,6 +54,8 @@ export interface AppendOperation {
   /** Opaque. Must stay unchanged until the operation comes back. */
   readonly payload: Uint8Array;
   readonly copyToSender: boolean;
+  /** The stream entry that asks for it, where an engine has streams: gone with the commit, unless that is a conflict. */
+  readonly entryId?: string;
   /** The submitter's own; the store does not look at it. */
   readonly context: unknown;
 

@@ -37,6 +37,12 @@ export const OperationCode = {
   AppendNote: 'C',
   /** done, head, timeline; record. Answers seq, messages in the timeline; zeros when it was made before. */
   Copy: 'P',
+  /** stream; those that follow are its entries. No answer. */
+  Stream: 'W',
+  /** entry id. What came before it is that entry's, which is done with unless it was a conflict. No answer. */
+  EntryDone: 'K',
+  /** dead letters; entry id, reason, deliveries, dead letters to keep. No answer. */
+  Bury: 'Z',
   /** count, message ids of copies that were made. No answer. */
   CopiesDone: 'D',
   /** timeline; messages to keep. No answer. */
@@ -53,6 +59,10 @@ export const OperationCode = {
 const EXPIRE_STEP = 64;
 const EXPIRE_STEPS_MAX = 8;
 export const TRIM_MAX = 512;
+/** The group of the partition's owner, whoever that is, on its streams. */
+export const STREAM_GROUP = 'sluice';
+/** Names and values of an entry that go to the dead letters. */
+const BURIED_STRINGS_MAX = 64;
 export const MESSAGE_ID_STEPS_PER_MS: number = 16 * 1024;
 
 const FENCE = `
@@ -69,6 +79,7 @@ if last ~= batch - 1 then return { ${FenceStatus.Behind}, last } end
 local epoch, windowFrom, windowMs, now, codes = tonumber(fence[3]), tonumber(argv[3]), argv[4], tonumber(argv[6]), argv[7]
 local out, n, k, a = { ${FenceStatus.Ok}, epoch }, 2, 5, 8
 local ages, app, uidOffset, sessions
+local stream, isConflict, entriesDone
 `;
 
 const TIMELINES = `
@@ -89,6 +100,7 @@ local function append(code)
     call('SET', dedupe, mark, 'PX', windowMs)
     row = false
   end
+  isConflict = row and string.sub(row, 9, 12) ~= string.sub(record, 9, 12)
   if row then
     n = n + 1
     out[n] = row
@@ -109,7 +121,7 @@ local function copy()
   if call('SET', keys[k], '1', 'NX', 'PX', windowMs) then
     out[n + 1], out[n + 2] = put(keys[k + 1], keys[k + 2], argv[a])
   end
-  n, k, a = n + 2, k + 3, a + 1
+  n, k, a, isConflict = n + 2, k + 3, a + 1, false
 end
 local function trim(list, most)
   local surplus = call('LLEN', list) - most
@@ -133,6 +145,27 @@ local function expire(list, agesKey, from, uid)
 end
 `;
 
+/** Entries are done with at the end of a batch, all those of a stream at once. */
+const STREAMS = `
+local function entryDone(id)
+  entriesDone = entriesDone or {}
+  local ids = entriesDone[stream] or {}
+  entriesDone[stream] = ids
+  ids[#ids + 1] = id
+end
+local function bury()
+  local id, dead = argv[a], keys[k]
+  local entry = call('XRANGE', stream, id, id)[1]
+  if entry then
+    local strings = entry[2]
+    call('XADD', dead, 'MAXLEN', '~', argv[a + 3], '*', 'reason', argv[a + 1], 'stream', stream, 'entry', id,
+      'deliveries', argv[a + 2], unpack(strings, 1, math.min(#strings, ${BURIED_STRINGS_MAX})))
+  end
+  entryDone(id)
+  k, a = k + 1, a + 4
+end
+`;
+
 const LOOP = `
 local function sessionRules() ${SESSION_LUA} end
 for i = 1, #codes do
@@ -142,6 +175,12 @@ for i = 1, #codes do
     ages, app, uidOffset = keys[k], argv[a], tonumber(argv[a + 1])
     k, a = k + 1, a + 2
   elseif code == 80 then copy()
+  elseif code == 87 then
+    stream, k = keys[k], k + 1
+  elseif code == 75 then
+    if not isConflict then entryDone(argv[a]) end
+    a = a + 1
+  elseif code == 90 then bury()
   elseif code == 68 then
     local count = tonumber(argv[a])
     call('HDEL', keys[3], unpack(argv, a + 1, a + count))
@@ -172,12 +211,16 @@ for i = 1, #codes do
     end
   end
 end
+for name, ids in pairs(entriesDone or {}) do
+  call('XACK', name, '${STREAM_GROUP}', unpack(ids))
+  call('XDEL', name, unpack(ids))
+end
 call('HSET', keys[1], 'b', argv[2], 'm', argv[5])
 call('SET', keys[2], cmsgpack.pack(out))
 return out
 `;
 
-export const APPLY: RedisScript = redisScript('apply', FENCE + TIMELINES + LOOP);
+export const APPLY: RedisScript = redisScript('apply', FENCE + TIMELINES + STREAMS + LOOP);
 
 /** Message ids issued before `wallMs` are smaller than this. */
 export function messageIdAt(wallMs: number): number {

@@ -53,6 +53,7 @@ export class EncodedBatch {
   readonly #nowMs: number;
   #codes = '';
   #app: AppId | undefined;
+  #stream = '';
 
   constructor(
     items: readonly LaneItem[],
@@ -113,6 +114,9 @@ export class EncodedBatch {
         case InternalType.Verify:
           item.done();
           break;
+        case InternalType.Bury:
+          item.buried(true);
+          break;
       }
     }
   }
@@ -124,6 +128,7 @@ export class EncodedBatch {
     switch (item.type) {
       case OperationType.Append:
         record = this.#encodeAppend(item, ids);
+        if (item.entryId !== undefined) this.#endEntry(names.pushEntries, item.entryId);
         break;
       case OperationType.Login:
         this.#encodeLogin(item);
@@ -148,6 +153,7 @@ export class EncodedBatch {
         this.#codes += OperationCode.Copy;
         keys.push(names.copyDone(item.messageId), names.head(item.app, item.uid), names.timeline(item.app, item.uid));
         args.push(item.record);
+        if (item.entryId !== undefined) this.#endEntry(names.copyEntries, item.entryId);
         break;
       case InternalType.Trim:
         this.#codes += OperationCode.Trim;
@@ -158,6 +164,12 @@ export class EncodedBatch {
         this.#codes += OperationCode.Expire;
         keys.push(names.timeline(item.app, item.uid), names.ages(item.app));
         args.push(String(messageIdAt(this.#nowMs - this.#options.retention(item.app).ageMs)), item.uid);
+        break;
+      case InternalType.Bury:
+        this.#useStream(item.stream);
+        this.#codes += OperationCode.Bury;
+        keys.push(names.deadLetters);
+        args.push(item.entryId, item.reason, String(item.deliveries), String(item.deadLettersMax));
         break;
     }
     this.#records.push(record);
@@ -236,6 +248,19 @@ export class EncodedBatch {
     item.senderSeq = reply[at + 2] as Seq;
     findings.grew(item.app, item.sender, reply[at + 3] as number);
     return at + 4;
+  }
+
+  #endEntry(stream: string, entryId: string): void {
+    this.#useStream(stream);
+    this.#codes += OperationCode.EntryDone;
+    this.args.push(entryId);
+  }
+
+  #useStream(stream: string): void {
+    if (stream === this.#stream) return;
+    this.#stream = stream;
+    this.#codes += OperationCode.Stream;
+    this.keys.push(stream);
   }
 
   #isHere(app: AppId, uid: Uid): boolean {

@@ -73,5 +73,10 @@ export interface RedisClient {
     confirm?: boolean,
   ): Promise<ScriptAnswer>;
   call(key: string, name: string, args: readonly RedisArgument[]): Promise<RedisReply>;
+  /**
+   * Names keys that begin with `prefix` and were written, by anybody; undefined when any may have been. A hint: while a
+   * server is away nothing is told. One watch at a time.
+   */
+  watch(prefix: string, changed: (keys: readonly string[] | undefined) => void): void;
   close(): void;
 }

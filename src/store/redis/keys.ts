@@ -1,5 +1,6 @@
 /**
- * Names of everything that is stored. All keys of a partition share its hash tag and so its server:
+ * Names of everything that is stored. All keys of a partition share its hash tag and so its server. Those of the streams
+ * share a beginning, so that one server-side watch covers them; `bus:` alone is for services to write to.
  *
  *   sluice:{meta}                    format, store id, number of partitions (text)
  *   sluice:{logics}                  live logics, by the time at which they count as gone (sorted set)
@@ -15,6 +16,9 @@
  *   sluice:{p12}d/app/uid/from/id    dedupe row: message id and fingerprint (12 bytes, expires)
  *   sluice:{p12}k/messageId          this copy was made (expires)
  *   sluice:{p12}x                    how far a migration has come; gone when it is complete (integer)
+ *   sluice:bus:{p12}                 pushes of services (stream; docs/bus.md)
+ *   sluice:bus-copies:{p12}          senders' copies from owners of other partitions (stream)
+ *   sluice:bus-dead:{p12}            entries that could not be stored, with the reason (stream)
  */
 import type { AppId, PartitionNumber, Uid } from '../../model/ids.ts';
 
@@ -23,12 +27,15 @@ export const KEY_PREFIX_DEFAULT = 'sluice:';
 export class StoreKeys {
   readonly meta: string;
   readonly logics: string;
+  /** What the names of all streams begin with. */
+  readonly streams: string;
   readonly #prefix: string;
 
   constructor(prefix: string = KEY_PREFIX_DEFAULT) {
     this.#prefix = prefix;
     this.meta = `${prefix}{meta}`;
     this.logics = `${prefix}{logics}`;
+    this.streams = `${prefix}bus`;
   }
 
   /** Of all keys of partitions, and of nothing else: a pattern for SCAN. */
@@ -37,7 +44,7 @@ export class StoreKeys {
   }
 
   partition(number: PartitionNumber): PartitionKeys {
-    return new PartitionKeys(`${this.#prefix}{p${number}}`);
+    return new PartitionKeys(this.#prefix, `{p${number}}`);
   }
 }
 
@@ -47,10 +54,17 @@ export class PartitionKeys {
   readonly copies: string;
   readonly apps: string;
   readonly progress: string;
+  readonly pushEntries: string;
+  readonly copyEntries: string;
+  readonly deadLetters: string;
   readonly #tag: string;
 
-  constructor(tag: string) {
+  constructor(prefix: string, hashTag: string) {
+    const tag = `${prefix}${hashTag}`;
     this.#tag = tag;
+    this.pushEntries = `${prefix}bus:${hashTag}`;
+    this.copyEntries = `${prefix}bus-copies:${hashTag}`;
+    this.deadLetters = `${prefix}bus-dead:${hashTag}`;
     this.fence = `${tag}f`;
     this.answers = `${tag}a`;
     this.copies = `${tag}c`;

@@ -18,7 +18,10 @@ export interface OwnershipEvents {
   lost(partition: PartitionNumber, unknown: readonly Operation[]): void;
   /** Acknowledged writes are gone: every session of the partition needs a RESYNC. */
   epochChanged(partition: PartitionNumber, epoch: Epoch, lost: LostWrites): void;
-  /** The sender of this copy lives in a partition of another owner: hand it over; false when that cannot be done now. */
+  /**
+   * The sender of this copy lives in a partition of another owner: hand it over, and say so with `handedOver`; false when
+   * that cannot be done now. Nobody waits for it: the sending device gets no seq of its own.
+   */
   copyElsewhere(partition: PartitionNumber, item: CopyItem): boolean;
 }
 

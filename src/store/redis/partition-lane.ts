@@ -17,7 +17,7 @@ import { type BatchFindings, EncodedBatch, type EncoderOptions, type PendingCopy
 import { CallOutcome, RedisCallError, type RedisClient, type RedisReply } from './client.ts';
 import type { StoreCounters } from './counters.ts';
 import type { PartitionKeys } from './keys.ts';
-import { type CopyItem, InternalType, isOperation, type LaneItem, type Tenure } from './lane-item.ts';
+import { type CopyItem, CopyRoute, InternalType, isOperation, type LaneItem, type Tenure } from './lane-item.ts';
 import { LossLedger } from './loss-ledger.ts';
 import { type Report, ReportQueue } from './report-queue.ts';
 
@@ -39,8 +39,8 @@ export interface LaneHost {
   lost(lane: PartitionLane, unknown: readonly Operation[]): void;
   /** The fence lost batches after `found`: starts a new epoch, false when the partition is lost. Rejects with RedisCallError. */
   raiseEpoch(lane: PartitionLane, found: number): Promise<boolean>;
-  /** Gives the copy to its partition; false when that is not owned here. */
-  copy(item: CopyItem): boolean;
+  /** Gives the copy to its partition. */
+  copy(item: CopyItem): CopyRoute;
   failed(error: Error): void;
 }
 
@@ -69,6 +69,7 @@ export class PartitionLane implements BatchFindings {
   #copiesMade: MessageId[] = [];
   #isRunning = false;
   #copiesUnderWay = 0;
+  #hasLeftCopies = false;
   readonly #toTrim = new Set<string>();
   #settled: (() => void)[] = [];
 
@@ -122,7 +123,8 @@ export class PartitionLane implements BatchFindings {
     this.#reports.close();
     for (const item of open) {
       if (item.type === InternalType.Copy) item.placed(0 as Seq, 0 as Epoch, false);
-      if (item.type === InternalType.Expire || item.type === InternalType.Verify) item.done();
+      else if (item.type === InternalType.Bury) item.buried(false);
+      else if (item.type === InternalType.Expire || item.type === InternalType.Verify) item.done();
     }
     this.#wake();
     return open.filter(isOperation);
@@ -138,23 +140,27 @@ export class PartitionLane implements BatchFindings {
         operation.senderSeq = seq;
         operation.senderEpoch = epoch;
       }
-      if (isMade) this.#copyMade(messageId);
+      this.#copyEnded(messageId, isMade);
       this.#reports.flush();
     };
     report.copiesAwaited++;
     this.#copiesUnderWay++;
-    const isHere = this.#host.copy({ type: InternalType.Copy, app, uid: sender, messageId, record, placed });
-    if (isHere) return;
+    if (this.#copy(app, sender, messageId, record, placed) === CopyRoute.Here) return;
     report.copiesAwaited--;
     this.#copiesUnderWay--;
   }
 
   /** Makes a copy that an earlier owner, or an earlier life of this one, left behind. */
   finishCopy(app: AppId, uid: Uid, messageId: MessageId, record: Buffer): void {
-    const placed = (_seq: Seq, _epoch: Epoch, isMade: boolean): void => {
-      if (isMade) this.#copyMade(messageId);
-    };
-    this.#host.copy({ type: InternalType.Copy, app, uid, messageId, record, placed });
+    const placed = (_seq: Seq, _epoch: Epoch, isMade: boolean): void => this.#copyEnded(messageId, isMade);
+    this.#copy(app, uid, messageId, record, placed);
+  }
+
+  /** Whether a noted copy has to be made again; asked, it forgets. */
+  takeLeftCopies(): boolean {
+    const hasLeft = this.#hasLeftCopies;
+    this.#hasLeftCopies = false;
+    return hasLeft;
   }
 
   grew(app: AppId, uid: Uid, length: number): void {
@@ -166,7 +172,19 @@ export class PartitionLane implements BatchFindings {
     this.#queue.push({ type: InternalType.Trim, app, uid });
   }
 
-  #copyMade(messageId: MessageId): void {
+  #copy(app: AppId, uid: Uid, messageId: MessageId, record: Buffer, placed: CopyItem['placed']): CopyRoute {
+    const handedOver = (): void => this.#copyEnded(messageId, true);
+    const route = this.#host.copy({ type: InternalType.Copy, app, uid, messageId, record, placed, handedOver });
+    if (route === CopyRoute.Nowhere) this.#hasLeftCopies = true;
+    return route;
+  }
+
+  /** Forgets the note of a copy that is made, or remembers that there is one to be made. */
+  #copyEnded(messageId: MessageId, isMade: boolean): void {
+    if (!isMade) {
+      this.#hasLeftCopies = true;
+      return;
+    }
     this.#copiesMade.push(messageId);
     if (this.#copiesMade.length === 1) this.#options.clock.setTimer(() => this.#start(), COPIES_MADE_MS);
   }

@@ -1,5 +1,5 @@
 /**
- * One connection to one Redis server. The only file that knows ioredis, and what it must not do here:
+ * One connection to one Redis server. What ioredis must not do here:
  *
  *   no automatic resend      a call that broke off is reported as unknown; the lane repeats it under the same number
  *   no offline queue         what cannot be sent is said at once; waiting work lies in the lanes, where it is bounded
@@ -70,6 +70,7 @@ class EncodedCommand extends Command {
 
 export class RedisConnection implements RedisServer {
   readonly address: string;
+  readonly server: RedisAddress;
   runId = '';
   isReady = false;
   readonly #redis: Redis;
@@ -79,11 +80,12 @@ export class RedisConnection implements RedisServer {
   #confirmations: Confirmation[] = [];
 
   /** `changed` is called when the connection becomes usable, and when it stops being so. */
-  constructor(address: RedisAddress, options: ConnectionOptions, changed: (connection: RedisConnection) => void) {
-    this.address = addressText(address);
+  constructor(server: RedisAddress, options: ConnectionOptions, changed: (connection: RedisConnection) => void) {
+    this.address = addressText(server);
+    this.server = server;
     this.#options = options;
     this.#changed = changed;
-    this.#redis = new Redis(ioredisOptions(address, options));
+    this.#redis = new Redis(ioredisOptions(server, options));
     this.#redis.on('error', () => undefined);
     this.#redis.on('ready', () => this.#prepare());
     this.#redis.on('close', () => this.#lost());
@@ -194,7 +196,10 @@ export class RedisConnection implements RedisServer {
   }
 }
 
-function ioredisOptions(address: RedisAddress, options: ConnectionOptions): RedisOptions & { replyMapping: 'legacy' } {
+export function ioredisOptions(
+  address: RedisAddress,
+  options: ConnectionOptions,
+): RedisOptions & { replyMapping: 'legacy' } {
   const { username, password, tls } = options;
   return {
     ...address,

@@ -31,10 +31,11 @@ import { finishCopies, sweepAges } from './copy-backlog.ts';
 import { StoreCounters } from './counters.ts';
 import { RAISE_EPOCH } from './fence-scripts.ts';
 import { StoreKeys } from './keys.ts';
-import type { CopyItem, Tenure } from './lane-item.ts';
+import { type BuryItem, type CopyItem, CopyRoute, type Tenure } from './lane-item.ts';
 import { type LeaseHost, Leases } from './leases.ts';
 import { type LaneHost, PartitionLane } from './partition-lane.ts';
 import { epochAt, type FullOptions, type RedisStoreOptions, withDefaults } from './redis-store-options.ts';
+import { Refusals } from './refusals.ts';
 import { retried } from './retried.ts';
 import { checkServers, type ServerFacts } from './server-check.ts';
 import { loadMeta, type StoreMeta, writeMeta } from './store-meta.ts';
@@ -58,9 +59,7 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
   #leases: Leases | undefined;
   #state: StoreState = StoreState.Opening;
   #underWay = 0;
-  #refusals: { operation: Operation; reason: RefusalReason }[] = [];
-  /** Partitions with a refusal that is not reported yet. */
-  readonly #refusing = new Set<PartitionNumber>();
+  readonly #refusals: Refusals;
   #sweepTurn = 0;
   /** Among the logics. */
   #name = '';
@@ -72,6 +71,7 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
     this.counters = new StoreCounters(options.client.replicasWanted);
     this.#keys = new StoreKeys(this.#options.keyPrefix);
     this.#reader = new StoreReader(this.#options);
+    this.#refusals = new Refusals(options.clock, (operation, reason) => this.#sink?.refused(operation, reason));
   }
 
   async open(sink: CommitSink): Promise<StoreInfo> {
@@ -95,10 +95,10 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
     const partition = this.#partitionOf(operation);
     const lane = this.#state === StoreState.Open ? this.#lanes[partition] : undefined;
     // Nothing may overtake a refused operation whose submitter does not know of the refusal yet.
-    const isBusy = this.#underWay >= this.#options.queueOperationsMax || this.#refusing.has(partition);
+    const isBusy = this.#underWay >= this.#options.queueOperationsMax || this.#refusals.concern(partition);
     if (lane === undefined || isBusy) {
       const reason = lane === undefined ? RefusalReason.Unavailable : RefusalReason.Busy;
-      this.#refuseLater(operation, partition, reason);
+      this.#refusals.add(operation, partition, reason);
       return;
     }
     this.#underWay++;
@@ -126,14 +126,18 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
     return this.#lanes[partition] !== undefined;
   }
 
-  /** Makes a sender's copy in a partition that is owned here. */
-  copy(item: CopyItem): boolean {
+  /** Makes a sender's copy here, or hands it over to the owner of its partition. */
+  copy(item: CopyItem): CopyRoute {
     const partition = partitionOf(item.app, item.uid, this.#meta!.partitions);
+    if (this.take(partition, item)) return CopyRoute.Here;
+    this.counters.copiesElsewhere++;
+    return this.#options.events.copyElsewhere(partition, item) ? CopyRoute.Elsewhere : CopyRoute.Nowhere;
+  }
+
+  /** Work on a partition's streams, in order with its operations; false when the partition is not owned here. */
+  take(partition: PartitionNumber, item: CopyItem | BuryItem): boolean {
     const lane = this.#lanes[partition];
-    if (lane === undefined || !lane.isOpen) {
-      this.counters.copiesElsewhere++;
-      return this.#options.events.copyElsewhere(partition, item);
-    }
+    if (lane?.isOpen !== true) return false;
     lane.push(item);
     return true;
   }
@@ -218,10 +222,7 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
   }
 
   settled(): void {
-    const { client } = this.#options;
-    for (const lane of this.#lanes) {
-      if (lane !== undefined) finishCopies(client, lane).catch(() => this.suspect(lane.tenure.partition));
-    }
+    for (const lane of this.#lanes) if (lane !== undefined) finishCopies(this.#options.client, lane);
   }
 
   async #openData({ durability, hasReplicas }: ServerFacts): Promise<void> {
@@ -270,20 +271,12 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
       this.#sweepTurn = (this.#sweepTurn + 1) % SWEEP_TURNS;
       for (let number = this.#sweepTurn; number < this.#lanes.length; number += SWEEP_TURNS) {
         const lane = this.#lanes[number];
-        if (lane !== undefined) sweepAges(client, lane, retention, clock.wallMs()).catch(() => undefined);
+        if (lane === undefined) continue;
+        sweepAges(client, lane, retention, clock.wallMs()).catch(() => undefined);
+        if (lane.takeLeftCopies()) finishCopies(client, lane);
       }
       this.#sweepLater();
     }, retentionSweepMs);
-  }
-
-  #refuseLater(operation: Operation, partition: PartitionNumber, reason: RefusalReason): void {
-    this.#refusing.add(partition);
-    this.#refusals.push({ operation, reason });
-    if (this.#refusals.length > 1) return;
-    this.#options.clock.defer(() => {
-      this.#refusing.clear();
-      for (const refusal of this.#refusals.splice(0)) this.#sink?.refused(refusal.operation, refusal.reason);
-    });
   }
 
   #laneOf(app: AppId, uid: Uid): PartitionLane {

@@ -18,6 +18,7 @@ import {
   type RedisServer,
   type ScriptAnswer,
 } from './client.ts';
+import { type KeysChanged, KeyWatches } from './key-watch.ts';
 import { keySlot, SLOTS } from './key-slot.ts';
 import { addressText, type ConnectionOptions, type RedisAddress, RedisConnection } from './redis-client.ts';
 
@@ -45,6 +46,7 @@ export class RoutingClient implements RedisClient {
   #refreshAgain = false;
   #timer: TimerHandle;
   #isClosed = false;
+  #watches: KeyWatches | undefined;
   /** Slot of a key's hash tag, kept because a partition asks for the same one for ever. */
   readonly #slots = new Map<string, number>();
 
@@ -66,9 +68,10 @@ export class RoutingClient implements RedisClient {
       }
       await delay(this.#clock, 5);
     }
+    this.#watchServers();
   }
 
-  servers(): readonly RedisServer[] {
+  servers(): readonly RedisConnection[] {
     const names = this.#options.cluster ? new Set(this.#primaries) : new Set(this.#seeds.slice(0, 1));
     return [...names].flatMap((name) => this.#connections.get(name ?? '') ?? []);
   }
@@ -101,8 +104,15 @@ export class RoutingClient implements RedisClient {
     }
   }
 
+  watch(prefix: string, changed: KeysChanged): void {
+    this.#watches?.follow([]);
+    this.#watches = new KeyWatches(this.#options, prefix, changed);
+    this.#watchServers();
+  }
+
   close(): void {
     this.#isClosed = true;
+    this.#watches?.follow([]);
     this.#clock.clearTimer(this.#timer);
     for (const connection of this.#connections.values()) connection.close();
   }
@@ -136,8 +146,12 @@ export class RoutingClient implements RedisClient {
   #isComplete(): boolean {
     if (!this.#options.cluster) return this.#connections.get(this.#seeds[0]!)?.isReady === true;
     return (
-      !this.#primaries.includes(undefined) && this.servers().every((server) => (server as RedisConnection).isReady)
+      !this.#primaries.includes(undefined) && this.servers().every((server) => server.isReady)
     );
+  }
+
+  #watchServers(): void {
+    if (!this.#isClosed) this.#watches?.follow(this.servers().map(({ server }) => server));
   }
 
   #refreshLater(): void {
@@ -180,5 +194,6 @@ export class RoutingClient implements RedisClient {
       connection.close();
       this.#connections.delete(name);
     }
+    this.#watchServers();
   }
 }
