@@ -1,4 +1,6 @@
 /** Redis stores for tests. */
+
+import { BUS_SCRIPTS } from '../../src/bus/stream-scripts.ts';
 import { type Clock, SystemClock } from '../../src/clock/clock.ts';
 import type { RedisAddress } from '../../src/store/redis/redis-client.ts';
 import { RedisStore } from '../../src/store/redis/redis-store.ts';
@@ -17,17 +19,12 @@ export interface MadeStore {
   client: RoutingClient;
 }
 
-export function makeRedisStore(
-  servers: readonly RedisAddress[],
-  store: Partial<RedisStoreOptions> = {},
-  client: Partial<RoutingOptions> = {},
-): MadeStore {
-  const clock: Clock = store.clock ?? systemClock;
-  const routing = new RoutingClient({
+export function makeRedisClient(servers: readonly RedisAddress[], client: Partial<RoutingOptions> = {}): RoutingClient {
+  return new RoutingClient({
     servers,
     cluster: servers.length > 1,
-    clock,
-    scripts: STORE_SCRIPTS,
+    clock: systemClock,
+    scripts: [...STORE_SCRIPTS, ...BUS_SCRIPTS],
     commandTimeoutMs: 1000,
     connectTimeoutMs: 1000,
     openTimeoutMs: 10_000,
@@ -35,6 +32,15 @@ export function makeRedisStore(
     replicaTimeoutMs: 500,
     ...client,
   });
+}
+
+export function makeRedisStore(
+  servers: readonly RedisAddress[],
+  store: Partial<RedisStoreOptions> = {},
+  client: Partial<RoutingOptions> = {},
+): MadeStore {
+  const clock: Clock = store.clock ?? systemClock;
+  const routing = makeRedisClient(servers, { clock, ...client });
   const made = new RedisStore({
     client: routing,
     clock,

@@ -18,8 +18,8 @@ import {
   type RedisServer,
   type ScriptAnswer,
 } from './client.ts';
-import { type KeysChanged, KeyWatches } from './key-watch.ts';
 import { keySlot, SLOTS } from './key-slot.ts';
+import { type KeysChanged, KeyWatches } from './key-watch.ts';
 import { addressText, type ConnectionOptions, type RedisAddress, RedisConnection } from './redis-client.ts';
 
 export interface RoutingOptions extends ConnectionOptions {
@@ -145,9 +145,7 @@ export class RoutingClient implements RedisClient {
 
   #isComplete(): boolean {
     if (!this.#options.cluster) return this.#connections.get(this.#seeds[0]!)?.isReady === true;
-    return (
-      !this.#primaries.includes(undefined) && this.servers().every((server) => server.isReady)
-    );
+    return !this.#primaries.includes(undefined) && this.servers().every((server) => server.isReady);
   }
 
   #watchServers(): void {
