@@ -9,7 +9,7 @@ import { type HttpRequest, type HttpResponse, HttpServer } from './http-server.t
 import { IPLIST_PATH, IplistEndpoint, type IplistEndpointOptions } from './iplist-endpoint.ts';
 import { LogicLink, type LogicLinkOptions } from './logic-link.ts';
 import { OperatorRoutes, type OperatorRoutesOptions, sendRefusal } from './operator-routes.ts';
-import { pushRoutes } from './push-routes.ts';
+import { type AsyncTarget, pushRoutes } from './push-routes.ts';
 import { RequestGuard } from './request-guard.ts';
 import { addSessionRoutes } from './session-routes.ts';
 
@@ -21,6 +21,8 @@ export interface ApiOptions extends Omit<OperatorRoutesOptions, 'guard' | 'obsta
   /** '' for none. */
   readonly key: string;
   readonly trunk: LogicLinkOptions;
+  /** None: the store has no streams. */
+  readonly queue?: AsyncTarget;
   readonly iplist: Omit<IplistEndpointOptions, 'clock'>;
   /** Gates of this system that accept clients now; undefined where gates are none of this api's business. */
   readonly gatesListening: () => number | undefined;
@@ -33,12 +35,13 @@ export class Api {
   readonly #server: HttpServer;
 
   constructor(options: ApiOptions) {
-    const { random, onFault, gatesListening } = options;
+    const { random, queue, onFault, gatesListening } = options;
     this.link = new LogicLink(options.trunk);
     this.iplist = new IplistEndpoint({ ...options.iplist, clock: options.clock });
     const guard = new RequestGuard({ host: options.host, key: options.key });
     this.#guard = guard;
-    const app = pushRoutes({ target: this.link, guard, random, onFault });
+    const pushes = { target: this.link, guard, random, onFault };
+    const app = pushRoutes(queue === undefined ? pushes : { ...pushes, queue });
     addSessionRoutes(app, this.link);
     const obstacles = (): string[] => [
       ...(this.link.up ? [] : ['the link to logic is down']),

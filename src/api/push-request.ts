@@ -17,27 +17,48 @@ const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
 
 const identifier = z.string().refine(isIdentifier, '1 to 64 characters of A-Z a-z 0-9 . _ : @ -');
 
-const pushItem = z
-  .strictObject({
-    app: identifier,
-    to: identifier,
-    from: identifier.optional(),
-    id: z.string().refine(isClientMsgId, `1 to ${CLIENT_MSG_ID_BYTES_MAX} bytes of UTF-8`).optional(),
-    text: z.string().optional(),
-    payload: z.string().regex(BASE64, 'base64 with padding').optional(),
-  })
-  .refine((item) => (item.text === undefined) !== (item.payload === undefined), 'give either text or payload');
+const fields = z.strictObject({
+  app: identifier,
+  to: identifier,
+  from: identifier.optional(),
+  id: z.string().refine(isClientMsgId, `1 to ${CLIENT_MSG_ID_BYTES_MAX} bytes of UTF-8`).optional(),
+  text: z.string().optional(),
+  payload: z.string().regex(BASE64, 'base64 with padding').optional(),
+});
 
-const batch = z.strictObject({ messages: z.array(z.unknown()).min(1).max(BATCH_ITEMS_MAX) });
+function hasOneBody(item: { text?: string | undefined; payload?: string | undefined }): boolean {
+  return (item.text === undefined) !== (item.payload === undefined);
+}
+
+const batchItem = fields.refine(hasOneBody, 'give either text or payload');
+const singleItem = fields.extend({ async: z.boolean().optional() }).refine(hasOneBody, 'give either text or payload');
+const batch = z.strictObject({
+  messages: z.array(z.unknown()).min(1).max(BATCH_ITEMS_MAX),
+  async: z.boolean().optional(),
+});
 
 /** One item: a push, or why it is none. `id` is the caller's, or a generated one. */
 export type PushItem =
   | { readonly id: string; readonly frame: ApiPushFrame }
   | { readonly id: string | undefined; readonly error: ApiError };
 
-/** Reads one item; a wrong one never spoils its neighbours in a batch. */
-export function readPushItem(given: unknown, random: Random): PushItem {
-  const parsed = pushItem.safeParse(given);
+/** Whether the request, of one item or of many, is to be answered before anything is stored. */
+export function isAsync(body: unknown): boolean {
+  return (body as { async?: unknown } | null)?.async === true;
+}
+
+/** Reads an item that is the whole request. */
+export function readSingleItem(given: unknown, random: Random): PushItem {
+  return readItem(singleItem, given, random);
+}
+
+/** Reads an item of a batch; a wrong one never spoils its neighbours. */
+export function readBatchItem(given: unknown, random: Random): PushItem {
+  return readItem(batchItem, given, random);
+}
+
+function readItem(schema: typeof batchItem, given: unknown, random: Random): PushItem {
+  const parsed = schema.safeParse(given);
   if (!parsed.success) return { id: givenId(given), error: describe(parsed.error) };
   const { app, to, from = DEFAULT_SENDER, id = randomHex(random, GENERATED_ID_BYTES), text, payload } = parsed.data;
   const bytes = text === undefined ? Buffer.from(payload ?? '', 'base64') : Buffer.from(text, 'utf8');

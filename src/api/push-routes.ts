@@ -3,19 +3,22 @@
  *
  *   {app, to, text | payload, from?, id?}      → 200 {id, messageId, status, durability, dup} or an error's status
  *   {messages: [ … at most 500 ]}              → 200 {results: [ … one for each, in order ]}
+ *   either with async: true                    → 202 {id, status: queued, durability}: kept in a stream, stored later
  *
  * In a batch every item has its own outcome: {id, messageId, …} or {id, error: {code, message}}. Items to one target are
  * handed on in the order of the batch.
  */
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { AddOutcome } from '../bus/entry-writer.ts';
 import type { Random } from '../clock/random.ts';
 import type { Durability } from '../model/durability.ts';
 import { type DurabilityName, durabilityName } from '../model/durability.ts';
+import { ErrorCode } from '../protocol/index.ts';
 import type { ApiPushedFrame, ApiPushFrame } from '../trunk/trunk-protocol.ts';
 import { type ApiError, apiError, apiErrorOf } from './api-error.ts';
 import { isJsonType, parseJson, refuse } from './http-answers.ts';
-import { readBatch, readPushItem } from './push-request.ts';
+import { isAsync, type PushItem, readBatch, readBatchItem, readSingleItem } from './push-request.ts';
 import type { RequestGuard } from './request-guard.ts';
 
 export const BODY_BYTES_MAX: number = 1024 * 1024;
@@ -26,8 +29,19 @@ export interface PushTarget {
   push(frame: ApiPushFrame): Promise<ApiPushedFrame>;
 }
 
+/** Where asynchronous pushes go: `PushQueue`, or a test's. */
+export interface AsyncTarget {
+  /** At which pushes are kept; undefined while none can be taken. */
+  readonly durability: Durability | undefined;
+  knowsApp(app: string): boolean;
+  /** In order for each target; resolves always. */
+  add(frame: ApiPushFrame): Promise<AddOutcome>;
+}
+
 export interface PushRoutesOptions {
   readonly target: PushTarget;
+  /** None: the store has no streams. */
+  readonly queue?: AsyncTarget;
   readonly guard: RequestGuard;
   readonly random: Random;
   /** Our fault, for the log. */
@@ -39,10 +53,11 @@ export type PushResult =
   | {
       readonly id: string;
       readonly messageId: string;
-      readonly status: 'stored' | 'queued';
+      readonly status: 'stored';
       readonly durability: DurabilityName;
       readonly dup: boolean;
     }
+  | { readonly id: string; readonly status: 'queued'; readonly durability: DurabilityName }
   | { readonly id: string | undefined; readonly error: ApiError };
 
 export function pushRoutes(options: PushRoutesOptions): Hono {
@@ -72,25 +87,57 @@ async function answer(body: unknown, options: PushRoutesOptions): Promise<Respon
   if (body === undefined) return refuse(apiError('BAD_JSON', 'the body is not JSON'));
   const batch = readBatch(body);
   if (batch !== undefined && 'code' in batch) return refuse(batch);
-  if (!options.target.up) return refuse(apiError('RETRY_LATER', 'not stored: logic is away; send it again'));
+  const way = isAsync(body) ? queued(options) : stored(options);
+  if ('code' in way) return refuse(way);
+  const { random } = options;
   if (batch === undefined) {
-    const result = await pushItem(body, options);
-    return 'error' in result ? refuse(result.error, {}, result.id) : Response.json(result);
+    const result = await resultOf(readSingleItem(body, random), way.push);
+    return 'error' in result ? refuse(result.error, {}, result.id) : Response.json(result, { status: way.status });
   }
-  const results = await Promise.all(batch.map((item) => pushItem(item, options)));
-  return Response.json({ results });
+  const results = await Promise.all(batch.map((item) => resultOf(readBatchItem(item, random), way.push)));
+  return Response.json({ results }, { status: way.status });
 }
 
-async function pushItem(given: unknown, { random, target }: PushRoutesOptions): Promise<PushResult> {
-  const item = readPushItem(given, random);
-  if ('error' in item) return item;
-  const pushed = await target.push(item.frame);
-  if (pushed.error !== 0) return { id: item.id, error: apiErrorOf(pushed.error) };
-  return {
-    id: item.id,
-    messageId: String(pushed.messageId),
-    status: 'stored',
-    durability: durabilityName(pushed.durability as Durability),
-    dup: pushed.dup,
+type Push = (id: string, frame: ApiPushFrame) => Promise<PushResult>;
+
+/** How the items of a request are pushed, and the status of its answer. */
+interface Way {
+  readonly status: number;
+  readonly push: Push;
+}
+
+function resultOf(item: PushItem, push: Push): Promise<PushResult> {
+  return 'error' in item ? Promise.resolve(item) : push(item.id, item.frame);
+}
+
+/** Through the trunk: answered when it is stored. */
+function stored({ target }: PushRoutesOptions): Way | ApiError {
+  if (!target.up) return apiError('RETRY_LATER', 'not stored: logic is away; send it again');
+  const push: Push = async (id, frame) => {
+    const pushed = await target.push(frame);
+    if (pushed.error !== 0) return { id, error: apiErrorOf(pushed.error) };
+    const durability = durabilityName(pushed.durability as Durability);
+    return { id, messageId: String(pushed.messageId), status: 'stored', durability, dup: pushed.dup };
   };
+  return { status: 200, push };
+}
+
+const QUEUE_ERRORS: Readonly<Record<Exclude<AddOutcome, typeof AddOutcome.Added>, ApiError>> = {
+  [AddOutcome.Full]: apiError('BUSY', 'not queued: too much waits already; send it again later'),
+  [AddOutcome.NotAdded]: apiError('STORE_UNAVAILABLE', 'not queued: Redis does not take it now; send it again later'),
+  [AddOutcome.Unknown]: apiError('RETRY_LATER', 'it is unknown whether it is queued; send it again with the same id'),
+};
+
+/** Through the stream of the target's partition: answered when it is there. */
+function queued({ queue }: PushRoutesOptions): Way | ApiError {
+  if (queue === undefined) return apiError('BAD_REQUEST', 'async: only a system on Redis (store.engine) queues pushes');
+  const level = queue.durability;
+  if (level === undefined) return QUEUE_ERRORS[AddOutcome.NotAdded];
+  const push: Push = async (id, frame) => {
+    if (!queue.knowsApp(frame.app)) return { id, error: apiErrorOf(ErrorCode.Forbidden) };
+    const outcome = await queue.add(frame);
+    if (outcome !== AddOutcome.Added) return { id, error: QUEUE_ERRORS[outcome] };
+    return { id, status: 'queued', durability: durabilityName(level) };
+  };
+  return { status: 202, push };
 }

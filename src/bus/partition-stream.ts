@@ -70,7 +70,7 @@ export class PartitionStream {
     else this.wake();
   }
 
-  /** Entries that were ended may be back: the server has lost writes. */
+  /** Entries that were ended may be back. */
   rewind(): void {
     this.#mustReread = true;
     this.wake();

@@ -12,7 +12,7 @@ import type { Logger } from '../log/logger.ts';
 import type { PartitionNumber } from '../model/ids.ts';
 import type { RedisClient } from '../store/redis/client.ts';
 import type { StoreKeys } from '../store/redis/keys.ts';
-import { BusCounters } from './bus-counters.ts';
+import type { BusCounters } from './bus-counters.ts';
 import type { StreamHost, StreamStore } from './entry-handler.ts';
 import { PartitionStream, type PartitionStreamOptions } from './partition-stream.ts';
 
@@ -21,6 +21,7 @@ export interface PartitionStreamsOptions {
   readonly client: RedisClient;
   readonly keys: StoreKeys;
   readonly log: Logger;
+  readonly counters: BusCounters;
   readonly attemptsMax: number;
   readonly deadLettersMax: number;
   readonly pollMs: number;
@@ -38,7 +39,6 @@ const POLL_TURNS = 8;
 const LOG_LINES_PER_SECOND_MAX = 5;
 
 export class PartitionStreams {
-  readonly counters: BusCounters = new BusCounters();
   readonly #options: PartitionStreamsOptions;
   readonly #log: LogSampler;
   readonly #ownerEpochs = new Map<PartitionNumber, number>();
@@ -93,7 +93,8 @@ export class PartitionStreams {
     this.#streams.delete(partition);
   }
 
-  epochChanged(partition: PartitionNumber): void {
+  /** Its server has lost writes: entries that were ended may be back. */
+  rewind(partition: PartitionNumber): void {
     this.#streams.get(partition)?.rewind();
   }
 
@@ -112,7 +113,6 @@ export class PartitionStreams {
       store,
       host,
       partitions,
-      counters: this.counters,
       onBuried: (entryId, reason) => {
         const admitted = this.#log.admit();
         if (admitted !== undefined) log.warn({ partition, entryId, reason, ...admitted }, 'an entry cannot be stored');

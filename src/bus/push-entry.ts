@@ -38,13 +38,16 @@ export function decodePushEntry(strings: readonly RedisReply[], entryId: string)
   return { app: app as AppId, to: to as Uid, from: from as Uid, clientMsgId: id as ClientMsgId, payload };
 }
 
-export function encodePushEntry(push: {
-  app: string;
-  to: string;
-  from: string;
-  clientMsgId: string;
-  payload: Uint8Array;
-}): (string | Buffer)[] {
+/** A push whose fields are known to be right. */
+export interface PushFields {
+  readonly app: string;
+  readonly to: string;
+  readonly from: string;
+  readonly clientMsgId: string;
+  readonly payload: Uint8Array;
+}
+
+export function encodePushEntry(push: PushFields): (string | Buffer)[] {
   const { app, to, from, clientMsgId, payload } = push;
   const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.length);
   return ['app', app, 'to', to, 'from', from, 'id', clientMsgId, 'payload', bytes];

@@ -11,17 +11,9 @@ import type { StoreKeys } from '../store/redis/keys.ts';
 import { checkServers } from '../store/redis/server-check.ts';
 import { readMeta } from '../store/redis/store-meta.ts';
 import { AddOutcome, EntryWriter } from './entry-writer.ts';
-import { encodePushEntry } from './push-entry.ts';
+import { encodePushEntry, type PushFields } from './push-entry.ts';
 
 const RETRY_MS = 500;
-
-export interface QueuedPush {
-  readonly app: string;
-  readonly from: string;
-  readonly to: string;
-  readonly clientMsgId: string;
-  readonly payload: Uint8Array;
-}
 
 export interface PushQueueOptions {
   readonly clock: Clock;
@@ -29,6 +21,7 @@ export interface PushQueueOptions {
   readonly keys: StoreKeys;
   /** Entries of one partition beyond which pushes are refused. */
   readonly backlogMax: number;
+  readonly knowsApp: (app: string) => boolean;
   /** Why the queue is not open yet. */
   readonly onFault: (error: unknown) => void;
 }
@@ -70,8 +63,12 @@ export class PushQueue {
     return this.#facts?.durability;
   }
 
+  knowsApp(app: string): boolean {
+    return this.#options.knowsApp(app);
+  }
+
   /** In order for each target; resolves always. */
-  add(push: QueuedPush): Promise<AddOutcome> {
+  add(push: PushFields): Promise<AddOutcome> {
     if (this.#facts === undefined) return Promise.resolve(AddOutcome.NotAdded);
     const partition = partitionOf(push.app as AppId, push.to, this.#facts.partitions);
     this.outstanding++;

@@ -5,6 +5,7 @@ import { Iplist } from '../iplist/iplist.ts';
 import { aggregate, METRICS_CONTENT_TYPE } from '../metrics/aggregate.ts';
 import type { Address } from '../net/transport.ts';
 import { knownGates } from './gate-source.ts';
+import { pushQueue } from './redis-bus.ts';
 import { listenProblem, type RoleContext, RoleStartError, type RunningRole } from './running-role.ts';
 import { logicAddresses, trunkAccess, trunkTransport } from './trunk-ends.ts';
 
@@ -20,7 +21,9 @@ export async function startApi(context: RoleContext): Promise<RunningRole> {
     gatesMax: config.iplist.gatesMax,
     times: { ...config.iplist, heartbeatMs: config.gate.heartbeatMs },
   });
+  const queue = config.store.engine === 'redis' ? pushQueue(context) : undefined;
   const api = new Api({
+    ...(queue === undefined ? {} : { queue }),
     clock,
     random,
     host: config.api.host,
@@ -62,9 +65,11 @@ export async function startApi(context: RoleContext): Promise<RunningRole> {
     const problem = listenProblem(error, config.api.host, start.httpPort, 'api.port');
     throw problem === undefined ? error : new RoleStartError(problem);
   });
+  queue?.start();
   const stop = async (): Promise<void> => {
     await api.stop();
     gates.stop();
+    queue?.stop();
   };
   return { port, stop, orphaned: () => Promise.resolve() };
 }

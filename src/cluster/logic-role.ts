@@ -1,5 +1,7 @@
 /** Puts logic and its store together: files of this machine, or Redis. */
 import { join } from 'node:path';
+import type { StreamHost } from '../bus/entry-handler.ts';
+import { BUS_SCRIPTS } from '../bus/stream-scripts.ts';
 import { delay } from '../clock/clock.ts';
 import { randomHex } from '../clock/random.ts';
 import { PiscinaSignaturePool } from '../logic/authentication/signature-pool.ts';
@@ -10,9 +12,11 @@ import { durabilityLevel, durabilityName } from '../model/durability.ts';
 import { EmbeddedStore } from '../store/embedded/embedded-store.ts';
 import { NodeDisk } from '../store/embedded/node-disk.ts';
 import { NO_EVENTS } from '../store/redis/ownership.ts';
+import { STORE_SCRIPTS } from '../store/redis/scripts.ts';
 import { type Store, type StoreInfo, StoreOpenError } from '../store/store.ts';
 import { logicMetrics } from './logic-metrics.ts';
-import { redisMetrics, redisStore } from './redis-engine.ts';
+import { logicBus } from './redis-bus.ts';
+import { redisClient, redisMetrics, redisStore } from './redis-engine.ts';
 import { retentionByApp } from './retention-by-app.ts';
 import { RunDirectory } from './run-directory.ts';
 import { type RoleContext, RoleStartError, type RunningRole } from './running-role.ts';
@@ -27,7 +31,7 @@ export async function startLogic(context: RoleContext): Promise<RunningRole> {
   const { clock, random, log, metrics, start } = context;
   const { config, trunkPath } = start;
   const verifier = new TokenVerifier(config.apps, clock, new PiscinaSignaturePool());
-  const { store, backup } = config.store.engine === 'redis' ? onRedis(context) : onDisk(context);
+  const { store, backup, started, stopping } = config.store.engine === 'redis' ? onRedis(context) : onDisk(context);
   const logic = new Logic({
     store,
     ...(backup === undefined ? {} : { backup }),
@@ -53,7 +57,9 @@ export async function startLogic(context: RoleContext): Promise<RunningRole> {
     throw error instanceof StoreOpenError ? new RoleStartError(error.message) : error;
   });
   tellStore(context, info);
+  started?.(logic, info);
   const stop = async (): Promise<void> => {
+    stopping?.();
     const ended = logic.stop().then(() => verifier.close());
     await Promise.race([ended, delay(clock, STOP_MS_MAX)]);
   };
@@ -63,6 +69,9 @@ export async function startLogic(context: RoleContext): Promise<RunningRole> {
 interface StoreChoice {
   readonly store: Store;
   readonly backup?: MakeBackup;
+  /** What works on the store beside logic. */
+  readonly started?: (host: StreamHost, info: StoreInfo) => void;
+  readonly stopping?: () => void;
 }
 
 function onDisk({ clock, random, start }: RoleContext): StoreChoice {
@@ -84,9 +93,18 @@ function onDisk({ clock, random, start }: RoleContext): StoreChoice {
 function onRedis(context: RoleContext): StoreChoice {
   const { index, random, metrics, start } = context;
   const name = new RunDirectory(start.dataDirectory).logicName(index, random);
-  const store = redisStore(context, name, NO_EVENTS, STORE_CLOSE_MS_MAX);
+  const client = redisClient(context, [...STORE_SCRIPTS, ...BUS_SCRIPTS]);
+  const { streams, copies, events } = logicBus(context, client, NO_EVENTS);
+  const store = redisStore(context, client, name, events, STORE_CLOSE_MS_MAX);
   redisMetrics(metrics, store, start.config);
-  return { store };
+  return {
+    store,
+    started: (host, { partitions }) => streams.start({ store, host, partitions }),
+    stopping: () => {
+      streams.stop();
+      copies.stop();
+    },
+  };
 }
 
 /** What a message is worth once it is acknowledged: the operator must not have to guess. */

@@ -7,7 +7,6 @@ import type { RedisScript } from '../store/redis/client.ts';
 import type { OwnershipEvents } from '../store/redis/ownership.ts';
 import { RedisStore } from '../store/redis/redis-store.ts';
 import { RoutingClient } from '../store/redis/routing-client.ts';
-import { STORE_SCRIPTS } from '../store/redis/scripts.ts';
 import { retentionByApp } from './retention-by-app.ts';
 import type { RoleContext } from './running-role.ts';
 
@@ -39,6 +38,7 @@ export function redisClientFor(clock: Clock, redis: Config['redis'], scripts: re
 /** @param name of this logic, the same after a restart */
 export function redisStore(
   context: RoleContext,
+  client: RoutingClient,
   name: string,
   events: OwnershipEvents,
   closeTimeoutMs: number,
@@ -46,7 +46,7 @@ export function redisStore(
   const { clock, random, start } = context;
   const { redis, store } = start.config;
   return new RedisStore({
-    client: redisClient(context, STORE_SCRIPTS),
+    client,
     clock,
     random,
     name,

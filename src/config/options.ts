@@ -5,6 +5,7 @@
  */
 import type { Option } from './option.ts';
 import { ADMIN_OPTIONS } from './options-admin.ts';
+import { BUS_OPTIONS } from './options-bus.ts';
 import { CORE_OPTIONS } from './options-core.ts';
 import { GATE_OPTIONS } from './options-gate.ts';
 import { LIMIT_OPTIONS } from './options-limits.ts';
@@ -13,6 +14,7 @@ import { REGISTRY_OPTIONS } from './options-registry.ts';
 import { TRUNK_OPTIONS } from './options-trunk.ts';
 
 export type OptionTable = typeof ADMIN_OPTIONS &
+  typeof BUS_OPTIONS &
   typeof CORE_OPTIONS &
   typeof GATE_OPTIONS &
   typeof LIMIT_OPTIONS &
@@ -23,6 +25,7 @@ export type OptionKey = keyof OptionTable;
 
 export const OPTIONS: OptionTable = {
   ...ADMIN_OPTIONS,
+  ...BUS_OPTIONS,
   ...CORE_OPTIONS,
   ...GATE_OPTIONS,
   ...LIMIT_OPTIONS,
@@ -43,6 +46,7 @@ const SECTIONS: readonly string[] = [
   'store',
   'redis',
   'registry',
+  'bus',
   'api',
   'iplist',
   'admin',

@@ -8,8 +8,9 @@
  * Only a committed operation can get in here; the type is the proof. Frames are written straight into the links'
  * batches: no object, closure or promise a message. A body for several sessions is encoded once.
  */
+import { StreamAppend } from '../bus/stream-append.ts';
 import type { Durability } from '../model/durability.ts';
-import type { Epoch, Seq } from '../model/ids.ts';
+import type { AppId, Epoch, Seq } from '../model/ids.ts';
 import {
   Command,
   ErrorCode,
@@ -21,7 +22,7 @@ import {
 } from '../protocol/index.ts';
 import { Session } from '../session/session.ts';
 import type { SessionRegistry } from '../session/session-registry.ts';
-import { type AppendOperation, AppendStatus, type Committed } from '../store/store.ts';
+import { type AppendOperation, AppendStatus, type Committed, type StoredMessage } from '../store/store.ts';
 import { beginBody, beginPush, beginReply, endBody, writeBodyBytes } from '../trunk/trunk-frames.ts';
 import type { TrunkLink } from '../trunk/trunk-link.ts';
 import { PushAppend, SendAppend } from './append-operations.ts';
@@ -31,7 +32,7 @@ import type { PushApi } from './push-api.ts';
 import type { ErrorReplies } from './replies.ts';
 import type { LiveSession } from './session-lifecycle.ts';
 
-type Receivers = LiveSession | readonly LiveSession[] | undefined;
+type Receivers = LiveSession | readonly LiveSession[];
 
 export class Delivery {
   readonly #registry: SessionRegistry<TrunkLink>;
@@ -64,18 +65,32 @@ export class Delivery {
       sender = operation.context;
       this.#answer(operation, sender);
     } else if (operation instanceof PushAppend) this.#pushApi.committed(operation, this.#durability);
+    else if (operation instanceof StreamAppend) operation.context.committed(operation);
     if (operation.status !== AppendStatus.Stored) {
       if (operation.status === AppendStatus.Duplicate) this.#counters.duplicates++;
       else this.#counters.conflicts++;
       return;
     }
     this.#counters.messagesStored++;
-    const { app, target, sender: from } = operation;
-    const own = target === from ? operation.clientMsgId : '';
-    this.#fanOut(this.#registry.lookup(app, target), sender, operation, operation.epoch, operation.seq, own);
-    if (operation.senderSeq === 0) return;
-    const { senderEpoch, senderSeq, clientMsgId } = operation;
-    this.#fanOut(this.#registry.lookup(app, from), sender, operation, senderEpoch, senderSeq, clientMsgId);
+    const { app, target, sender: from, senderSeq } = operation;
+    const receivers = this.#registry.lookup(app, target);
+    if (receivers !== undefined) {
+      const own = target === from ? operation.clientMsgId : '';
+      this.#fanOut(receivers, sender, this.#fill(operation, operation.epoch, operation.seq, own));
+    }
+    const others = senderSeq === 0 ? undefined : this.#registry.lookup(app, from);
+    if (others === undefined) return;
+    this.#fanOut(others, sender, this.#fill(operation, operation.senderEpoch, senderSeq, operation.clientMsgId));
+  }
+
+  /** The sender's copy of a message whose target another logic owns; the sending device has no place for it yet either. */
+  copied(app: AppId, epoch: Epoch, stored: StoredMessage): void {
+    const receivers = this.#registry.lookup(app, stored.from);
+    if (receivers === undefined) return;
+    const message = this.#message;
+    Object.assign(message, stored);
+    message.epoch = epoch;
+    this.#fanOut(receivers, undefined, message);
   }
 
   /** SENDACK, or CONFLICT. The sender learns the place of its own copy without payload. */
@@ -105,22 +120,12 @@ export class Delivery {
   }
 
   /** MESSAGE to all of `receivers` but `except` and those that only send. */
-  #fanOut(
-    receivers: Receivers,
-    except: LiveSession | undefined,
-    operation: Committed<AppendOperation>,
-    epoch: Epoch,
-    seq: Seq,
-    clientMsgId: string,
-  ): void {
-    if (receivers === undefined) return;
+  #fanOut(receivers: Receivers, except: LiveSession | undefined, message: MessageBody): void {
     if (receivers instanceof Session) {
-      if (receivers !== except && !receivers.sendOnly) {
-        this.#push(receivers, this.#fill(operation, epoch, seq, clientMsgId));
-      }
+      if (receivers !== except && !receivers.sendOnly) this.#push(receivers, message);
       return;
     }
-    const message = this.#fill(operation, epoch, seq, clientMsgId);
+    const { epoch, seq } = message;
     const scratch = this.#scratch;
     scratch.reset();
     for (const receiver of receivers) {

@@ -7,6 +7,10 @@
  * Whatever a client can observe is written after the commit that it reports. Nothing is kept here that a restart could
  * not rebuild: sessions come back from the gates, everything else is in the store.
  */
+import type { StreamHost } from '../bus/entry-handler.ts';
+import type { PushEntry } from '../bus/push-entry.ts';
+import { StreamAppend } from '../bus/stream-append.ts';
+import type { AppId, Epoch, Uid } from '../model/ids.ts';
 import { Command, ErrorCode } from '../protocol/index.ts';
 import { SessionRegistry } from '../session/session-registry.ts';
 import {
@@ -15,6 +19,7 @@ import {
   type Operation,
   OperationType,
   type RefusalReason,
+  type StoredMessage,
   type StoreInfo,
 } from '../store/store.ts';
 import { dispatchToLogic, type LogicFrameHandler } from '../trunk/trunk-dispatch.ts';
@@ -38,7 +43,7 @@ import { LogicCounters } from './logic-counters.ts';
 import type { LogicOptions } from './logic-options.ts';
 import { Login } from './login.ts';
 import { LoginLimits } from './login-limits.ts';
-import { PushApi } from './push-api.ts';
+import { PushApi, SYSTEM_SENDER } from './push-api.ts';
 import { type Reauthenticate, Reauthentication } from './reauthentication.ts';
 import { Registration } from './registration.ts';
 import { ErrorReplies } from './replies.ts';
@@ -50,7 +55,8 @@ import { Sync } from './sync.ts';
 const LogicState = { New: 0, Running: 1, Stopping: 2, Stopped: 3, Failed: 4 } as const;
 type LogicState = (typeof LogicState)[keyof typeof LogicState];
 
-export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, CommitSink {
+export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, CommitSink, StreamHost {
+  readonly systemSender: Uid = SYSTEM_SENDER;
   readonly counters: LogicCounters = new LogicCounters();
   readonly sessions: SessionRegistry<TrunkLink> = new SessionRegistry();
   /** Who handles which command; a newer command is one more row. */
@@ -243,9 +249,18 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
     }
   }
 
+  faultOf(push: PushEntry): ErrorCode | 0 {
+    return this.#pushApi.faultOf(push);
+  }
+
+  copied(app: AppId, epoch: Epoch, message: StoredMessage): void {
+    this.#delivery?.copied(app, epoch, message);
+  }
+
   refused(operation: Operation, reason: RefusalReason): void {
     if (operation instanceof SendAppend) this.#send.refused(operation, reason);
     else if (operation instanceof PushAppend) this.#pushApi.refused(operation, reason);
+    else if (operation instanceof StreamAppend) operation.context.refused(operation);
     else if (operation.type === OperationType.Login) this.#login.refused(operation, reason);
     else if (operation.type === OperationType.Cursor) this.#cursors.refused(operation);
     else if (operation.type === OperationType.Revoke) this.#admin.refused(operation as KickRevoke, reason);

@@ -1,6 +1,6 @@
 /** Pushes of the business (ApiPush): stored like any message, answered at the commit. */
 import type { Durability } from '../model/durability.ts';
-import { isIdentifier } from '../model/ids.ts';
+import { isIdentifier, type Uid } from '../model/ids.ts';
 import { ErrorCode } from '../protocol/index.ts';
 import { type AppendOperation, AppendStatus, type Committed, RefusalReason, type Store } from '../store/store.ts';
 import { writeApiPushed } from '../trunk/api-frames.ts';
@@ -11,7 +11,7 @@ import type { LogicCounters } from './logic-counters.ts';
 import { messageFault } from './message-rules.ts';
 
 /** Who a push comes from when the business names nobody. */
-export const SYSTEM_SENDER = 'system';
+export const SYSTEM_SENDER: Uid = 'system' as Uid;
 
 export class PushApi {
   readonly #store: Store;
@@ -26,7 +26,7 @@ export class PushApi {
 
   handle(link: TrunkLink, requestId: number, frame: ApiPushFrame): void {
     this.#counters.apiPushes++;
-    const fault = this.#faultOf(frame);
+    const fault = this.faultOf(frame);
     if (fault !== 0) {
       this.#refuse(link, requestId, fault);
       return;
@@ -55,7 +55,8 @@ export class PushApi {
     if (!operation.context.closed) this.#refuse(operation.context, operation.requestId, code);
   }
 
-  #faultOf(frame: ApiPushFrame): ErrorCode | 0 {
+  /** 0, or why the push is refused for good. */
+  faultOf(frame: ApiPushFrame): ErrorCode | 0 {
     if (!this.#knowsApp(frame.app)) return ErrorCode.Forbidden;
     if (frame.from !== '' && !isIdentifier(frame.from)) return ErrorCode.BadRequest;
     return messageFault(frame.to, frame.clientMsgId, frame.payload);

@@ -1,5 +1,5 @@
 /** A logic as far as streams are concerned: a Redis store whose partitions' streams are consumed. */
-import type { BusCounters } from '../../src/bus/bus-counters.ts';
+import { BusCounters } from '../../src/bus/bus-counters.ts';
 import { CopySender } from '../../src/bus/copy-sender.ts';
 import type { StreamHost } from '../../src/bus/entry-handler.ts';
 import { PartitionStreams } from '../../src/bus/partition-streams.ts';
@@ -15,7 +15,7 @@ import type { OwnershipEvents } from '../../src/store/redis/ownership.ts';
 import type { RedisAddress } from '../../src/store/redis/redis-client.ts';
 import type { RedisStore } from '../../src/store/redis/redis-store.ts';
 import type { RedisStoreOptions } from '../../src/store/redis/redis-store-options.ts';
-import type { RoutingClient } from '../../src/store/redis/routing-client.ts';
+import type { RoutingClient, RoutingOptions } from '../../src/store/redis/routing-client.ts';
 import {
   type AppendOperation,
   type CommitSink,
@@ -35,6 +35,7 @@ export interface OwnerSettings {
   pollMs?: number;
   attemptsMax?: number;
   faultOf?: StreamHost['faultOf'];
+  client?: Partial<RoutingOptions>;
   /** Reads no streams. */
   isPaused?: boolean;
 }
@@ -44,6 +45,7 @@ export class BusOwner implements CommitSink, OwnershipEvents {
   readonly store: RedisStore;
   readonly streams: PartitionStreams;
   readonly keys: StoreKeys;
+  readonly counters: BusCounters = new BusCounters();
   readonly log: TestLogger = testLogger();
   /** Appends that came through streams, as they were committed. */
   readonly pushes: AppendOperation[] = [];
@@ -54,12 +56,13 @@ export class BusOwner implements CommitSink, OwnershipEvents {
 
   private constructor(servers: readonly RedisAddress[], settings: OwnerSettings) {
     this.#settings = settings;
-    this.client = makeRedisClient(servers);
+    this.client = makeRedisClient(servers, settings.client);
     this.keys = new StoreKeys(settings.store?.keyPrefix);
-    const { client, keys, log } = this;
-    const limits = { pollMs: 1000, attemptsMax: 5, deadLettersMax: 100 };
-    this.streams = new PartitionStreams({ ...limits, clock, client, keys, log, ...settings });
-    this.#copySender = new CopySender({ clock, client, keys, counters: this.streams.counters });
+    const { client, keys, log, counters } = this;
+    const { pollMs = 1000, attemptsMax = 5 } = settings;
+    const limits = { pollMs, attemptsMax, deadLettersMax: 100 };
+    this.streams = new PartitionStreams({ ...limits, clock, client, keys, log, counters });
+    this.#copySender = new CopySender({ clock, client, keys, counters });
     this.store = makeRedisStore(servers, { partitions: PARTITIONS, client, events: this, ...settings.store }).store;
   }
 
@@ -71,10 +74,6 @@ export class BusOwner implements CommitSink, OwnershipEvents {
     const { partitions } = await owner.store.open(owner);
     if (settings.isPaused !== true) owner.streams.start({ store: owner.store, partitions, host: owner.#host() });
     return owner;
-  }
-
-  get counters(): BusCounters {
-    return this.streams.counters;
   }
 
   async stop(): Promise<void> {
@@ -114,7 +113,7 @@ export class BusOwner implements CommitSink, OwnershipEvents {
   }
 
   epochChanged(partition: PartitionNumber): void {
-    this.streams.epochChanged(partition);
+    this.streams.rewind(partition);
   }
 
   copyElsewhere(partition: PartitionNumber, item: CopyItem): boolean {
