@@ -3,6 +3,7 @@ import { Api } from '../api/api.ts';
 import { randomHex } from '../clock/random.ts';
 import { Iplist } from '../iplist/iplist.ts';
 import { aggregate, METRICS_CONTENT_TYPE } from '../metrics/aggregate.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import type { Address } from '../net/transport.ts';
 import { knownGates } from './gate-source.ts';
 import { pushQueue } from './redis-bus.ts';
@@ -53,14 +54,7 @@ export async function startApi(context: RoleContext): Promise<RunningRole> {
     drain: () => channel.drain(),
     onFault: (error) => log.error({ error: String(error) }, 'a request failed by our fault'),
   });
-  metrics.gaugeFrom('sluice_api_pushes_outstanding', 'Pushes that wait for an answer.', () => api.link.outstanding);
-  metrics.gaugeFrom('sluice_api_logic_up', '1 while the link to logic is up.', () => Number(api.link.up));
-  metrics.labelledCounterFrom(
-    'sluice_api_iplist_total',
-    'Answers of /v1/iplist.',
-    'outcome',
-    () => api.iplist.outcomes,
-  );
+  apiMetrics(metrics, api);
   const port = await api.start().catch((error: unknown) => {
     const problem = listenProblem(error, config.api.host, start.httpPort, 'api.port');
     throw problem === undefined ? error : new RoleStartError(problem);
@@ -72,4 +66,15 @@ export async function startApi(context: RoleContext): Promise<RunningRole> {
     queue?.stop();
   };
   return { port, stop, orphaned: () => Promise.resolve() };
+}
+
+function apiMetrics(metrics: Metrics, api: Api): void {
+  metrics.gaugeFrom('sluice_api_pushes_outstanding', 'Pushes that wait for an answer.', () => api.link.outstanding);
+  metrics.gaugeFrom('sluice_api_logic_up', '1 while the link to logic is up.', () => Number(api.link.up));
+  metrics.labelledCounterFrom(
+    'sluice_api_iplist_total',
+    'Answers of /v1/iplist.',
+    'outcome',
+    () => api.iplist.outcomes,
+  );
 }
