@@ -46,6 +46,7 @@ function dyingAt(number: number, isSent: boolean): { wrap: (client: RedisClient)
       serverOf: (key) => client.serverOf(key),
       run: (script, keys, args, confirm) => guard(() => client.run(script, keys, args, confirm)),
       call: (key, name, args) => guard(() => client.call(key, name, args)),
+      watch: (prefix, changed) => client.watch(prefix, changed),
       close: () => client.close(),
     };
   };

@@ -9,7 +9,7 @@ import { partitionOf } from '../model/partition.ts';
 import type { RedisClient } from '../store/redis/client.ts';
 import type { StoreKeys } from '../store/redis/keys.ts';
 import { checkServers } from '../store/redis/server-check.ts';
-import { readMeta } from '../store/redis/store-meta.ts';
+import { MigrationState, readMeta } from '../store/redis/store-meta.ts';
 import { AddOutcome, EntryWriter } from './entry-writer.ts';
 import { encodePushEntry, type PushFields } from './push-entry.ts';
 
@@ -89,7 +89,8 @@ export class PushQueue {
         await client.connect();
         const meta = await readMeta(client, keys.meta);
         const { durability } = await checkServers(client, true);
-        if (meta !== undefined) this.#facts = { partitions: meta.partitions, durability };
+        const isStore = meta !== undefined && meta.migration?.state !== MigrationState.Copying;
+        if (isStore) this.#facts = { partitions: meta.partitions, durability };
       } catch (error) {
         if (!this.#isStopped) onFault(error);
       }
