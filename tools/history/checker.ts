@@ -16,11 +16,14 @@ import { checkOrders } from './orders.ts';
 import { Reader } from './reader.ts';
 import { Findings, type Report } from './report.ts';
 import { type Application, SendLedger } from './send-ledger.ts';
+import { type LossWindow, StoreLosses } from './store-losses.ts';
 import { Timelines } from './timelines.ts';
 
 export interface CheckOptions {
   /** A user's other devices get copies of what the user sends. Default true. */
   readonly ownCopies?: boolean;
+  /** When the store may have lost what it had acknowledged, and told so. Default: never. */
+  readonly storeLosses?: readonly LossWindow[];
   /** Examples kept of each kind of violation. Default 5. */
   readonly examplesMax?: number;
 }
@@ -42,7 +45,8 @@ export function checkHistory(history: History, options: CheckOptions = {}): Repo
   findings.looked.applications = lives.length;
   findings.looked.clients = lives.reduce((sum, life) => sum + life.runs.length, 0);
 
-  const ledger = new SendLedger(findings);
+  const storeLosses = new StoreLosses(options.storeLosses ?? []);
+  const ledger = new SendLedger(findings, storeLosses);
   const sessions = { count: 0 };
   for (const life of lives) replaySends(history, life, ledger, sessions);
   const timelines = new Timelines();
@@ -53,7 +57,7 @@ export function checkHistory(history: History, options: CheckOptions = {}): Repo
     return reader;
   });
   findings.looked.readersAtEnd = readers.filter((reader) => reader.atEnd).length;
-  checkLosses(ledger.messages, readers, options.ownCopies ?? true, findings);
+  checkLosses(ledger.messages, readers, options.ownCopies ?? true, storeLosses, findings);
   checkOrders(ledger.messages, timelines, findings);
   return findings.report();
 }

@@ -8,6 +8,7 @@
 import type { Reader } from './reader.ts';
 import type { Findings, Violation } from './report.ts';
 import { describe, type SentMessage } from './send-ledger.ts';
+import type { StoreLosses } from './store-losses.ts';
 
 /** A user's message as MESSAGE and SENDACK know it; what a back end sends has no copy. */
 const KIND_CLIENT_TO_CLIENT = 0;
@@ -16,6 +17,7 @@ export function checkLosses(
   messages: readonly SentMessage[],
   readers: readonly Reader[],
   ownCopies: boolean,
+  storeLosses: StoreLosses,
   findings: Findings,
 ): void {
   const readersOf = new Map<string, Reader[]>();
@@ -24,10 +26,12 @@ export function checkLosses(
     readersOf.set(key, [...(readersOf.get(key) ?? []), reader]);
   }
   const spare = new Map<Reader, number>();
+  const gone = new Set<SentMessage>();
   const check = (message: SentMessage, uid: string, violation: Violation): void => {
     for (const reader of readersOf.get(`${message.conversation.app}\n${uid}`) ?? []) {
       if (reader.application === message.application || reader.hasDelivered(message.messageId)) continue;
       if (isExcused(reader, message, spare)) findings.looked.explained += 1;
+      else if (storeLosses.explains(reader, message.messageId)) gone.add(message);
       else
         findings.add(violation, `${describe(message)}, ${message.messageId}: never came to ${reader.application.name}`);
     }
@@ -38,6 +42,7 @@ export function checkLosses(
     check(message, target, 'lost');
     if (ownCopies && sender !== target && message.kind === KIND_CLIENT_TO_CLIENT) check(message, sender, 'ownCopy');
   }
+  findings.looked.lostByStore = gone.size;
 }
 
 /** `spare`: places of unknown content that each reader is still excused from. */

@@ -37,6 +37,7 @@ export class Reader {
   /** Everything up to here is held or excused: what may be acknowledged. */
   #contiguous = 0;
   #atEnd = false;
+  #hasResynced = false;
 
   constructor(application: Application, timeline: Timeline, ledger: SendLedger, findings: Findings) {
     this.application = application;
@@ -48,6 +49,10 @@ export class Reader {
   /** It has read to the end, and nothing but the end came after. */
   get atEnd(): boolean {
     return this.#atEnd;
+  }
+
+  get hasResynced(): boolean {
+    return this.#hasResynced;
   }
 
   hasDelivered(messageId: number): boolean {
@@ -113,6 +118,7 @@ export class Reader {
 
   resynced(event: EventOf<'resynced'>): void {
     this.#findings.looked.resyncs += 1;
+    this.#hasResynced = true;
     this.#atEnd = false;
     this.#excuse(event.epoch, this.#position + 1, event.floor - 1);
     this.#started = true;

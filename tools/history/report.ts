@@ -33,6 +33,8 @@ export interface Looked {
   resyncs: number;
   /** Acknowledged messages that were not delivered, and whose loss the reader was told of. */
   explained: number;
+  /** Acknowledged messages that a fault of the store has cost, and whose readers were told RESYNC. */
+  lostByStore: number;
 }
 
 export interface Report {
@@ -58,6 +60,7 @@ export class Findings {
     gaps: 0,
     resyncs: 0,
     explained: 0,
+    lostByStore: 0,
   };
   readonly #examplesMax: number;
   readonly #found = new Map<Violation, { count: number; examples: string[] }>();
@@ -100,7 +103,8 @@ export function formatReport(report: Report): string {
     `${looked.sends} sends: ${looked.stored} stored, ${looked.failed} refused, ${looked.unknown} unknown`,
     `${looked.received} received, ${looked.delivered} delivered to ${looked.applications} applications, ` +
       `${looked.readersAtEnd} of them read to the end`,
-    `${looked.gaps} gaps, ${looked.resyncs} resyncs, ${looked.explained} messages gone that a reader was told of`,
+    `${looked.gaps} gaps, ${looked.resyncs} resyncs, ${looked.explained} messages gone that a reader was told of, ` +
+      `${looked.lostByStore} lost with the store and told`,
     `${counts.lost} lost, ${counts.inversion} inverted, ${unexplained} unexplained`,
   ].join('\n');
 }

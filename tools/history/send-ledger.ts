@@ -4,6 +4,7 @@
  */
 import type { EventOf } from './events.ts';
 import type { Findings } from './report.ts';
+import type { StoreLosses } from './store-losses.ts';
 
 /** Who runs a client. */
 export interface Application {
@@ -46,12 +47,14 @@ export interface SentMessage {
 export class SendLedger {
   readonly messages: SentMessage[] = [];
   readonly #findings: Findings;
+  readonly #storeLosses: StoreLosses;
   readonly #conversations = new Map<string, Conversation>();
   readonly #byId = new Map<string, Map<number, SentMessage>>();
   readonly #byBody = new Map<number, SentMessage>();
 
-  constructor(findings: Findings) {
+  constructor(findings: Findings, storeLosses: StoreLosses) {
     this.#findings = findings;
+    this.#storeLosses = storeLosses;
   }
 
   started(application: Application, session: number, event: EventOf<'sendStarted'>): void {
@@ -110,7 +113,8 @@ export class SendLedger {
   /** Says that `message` has this id; `how` tells where it was seen. */
   bind(message: SentMessage, messageId: number, how: 'acknowledged' | 'received'): void {
     if (message.messageId === messageId) return;
-    if (message.messageId !== 0) {
+    // A row that the store has lost is stored anew by a retry, and knows nothing of the first.
+    if (message.messageId !== 0 && !this.#storeLosses.mayHaveLost(message.messageId)) {
       const violation = how === 'received' && message.unknown > 0 ? 'storedTwice' : 'twoIds';
       this.#findings.add(violation, `${describe(message)} is ${message.messageId}, ${how} as ${messageId} too`);
       return;

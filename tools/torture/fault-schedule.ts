@@ -29,10 +29,18 @@ export const CLIENT_FAULTS = [
 ] as const;
 export type ClientFault = (typeof CLIENT_FAULTS)[number];
 
-export type FaultName = SystemFault | ClientFault;
+/** Faults of Redis, where the system keeps its messages there. */
+export const REDIS_FAULTS = ['redis-kill', 'redis-failover', 'redis-pause', 'redis-flush'] as const;
+export type RedisFault = (typeof REDIS_FAULTS)[number];
+
+export type FaultName = SystemFault | ClientFault | RedisFault;
+
+export function isRedisFault(name: FaultName): name is RedisFault {
+  return (REDIS_FAULTS as readonly string[]).includes(name);
+}
 
 export function isFaultName(name: string): name is FaultName {
-  return ([...SYSTEM_FAULTS, ...CLIENT_FAULTS] as readonly string[]).includes(name);
+  return ([...SYSTEM_FAULTS, ...CLIENT_FAULTS, ...REDIS_FAULTS] as readonly string[]).includes(name);
 }
 
 /** Every fault once in some order, then every one again: a short run has all kinds, and a long one many of each. */

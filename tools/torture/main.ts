@@ -5,16 +5,21 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { SystemClock } from '../../src/clock/clock.ts';
 import { formatReport } from '../history/report.ts';
-import { CLIENT_FAULTS, type FaultName, isFaultName, SYSTEM_FAULTS } from './fault-schedule.ts';
+import { CLIENT_FAULTS, type FaultName, isFaultName, REDIS_FAULTS, SYSTEM_FAULTS } from './fault-schedule.ts';
+import { type RedisChoice, RedisKind } from './redis-world.ts';
 import { type TortureOptions, type TortureResult, torture } from './torture.ts';
 
 const MINUTE_MS = 60_000;
-const ALL_FAULTS: readonly FaultName[] = [...SYSTEM_FAULTS, ...CLIENT_FAULTS];
+const ALL_FAULTS: readonly FaultName[] = [...SYSTEM_FAULTS, ...CLIENT_FAULTS, ...REDIS_FAULTS];
 const USAGE = `npm run torture -- [--minutes N] [--seed S] [--faults a,b] [--gates N] [--users N] [--pause MS]
 
   --minutes N   how long things break (default 1); every kind of fault happens at least once
   --seed S      which faults, and when (default: by the time of day)
   --faults      only these, of: ${ALL_FAULTS.join(', ')}
+  --redis         messages in a Redis of its own, which breaks too
+  --redis-cluster the same with a cluster of three primaries and three replicas
+  --fsync F       of Redis: always (default) or everysec
+  --replicas N    that confirm: 1 (default) or 0; of a cluster
   --gates N     gate processes (default 2)
   --users N     users, with three devices each (default 6)
   --pause MS    between two sends of one device, on average (default 150)`;
@@ -29,6 +34,10 @@ function readOptions(clock: SystemClock): Omit<TortureOptions, 'folder'> | undef
       gates: { ...text, default: '2' },
       users: { ...text, default: '6' },
       pause: { ...text, default: '150' },
+      redis: { type: 'boolean', default: false },
+      'redis-cluster': { type: 'boolean', default: false },
+      fsync: { ...text, default: 'always' },
+      replicas: { ...text, default: '1' },
     },
   });
   const names = values.faults.split(',');
@@ -38,7 +47,19 @@ function readOptions(clock: SystemClock): Omit<TortureOptions, 'folder'> | undef
   if (gates < 1 || users < 2) return undefined;
   const say = (line: string): void => console.log(line);
   const faults = new Set(names.filter(isFaultName));
-  return { clock, seed, durationMs: minutes * MINUTE_MS, faults, gates, users, bots: 3, pauseMs, say };
+  const redis = redisOf(values);
+  const chosen = redis === undefined ? {} : { redis };
+  return { clock, seed, durationMs: minutes * MINUTE_MS, faults, gates, users, bots: 3, pauseMs, say, ...chosen };
+}
+
+function redisOf(values: Readonly<Record<string, unknown>>): RedisChoice | undefined {
+  const kind = values['redis-cluster'] === true ? RedisKind.Cluster : RedisKind.Single;
+  if (kind === RedisKind.Single && values['redis'] !== true) return undefined;
+  return {
+    kind,
+    fsync: values['fsync'] === 'everysec' ? 'everysec' : 'always',
+    replicas: values['replicas'] === '0' ? 0 : 1,
+  };
 }
 
 async function main(): Promise<number> {

@@ -106,8 +106,13 @@ export class SystemFaults {
     await this.#progress(fault);
   }
 
+  /** Something that is no process of ours: all of them, and all connections, must stand it. */
+  async sparingAll(fault: string, act: () => Promise<void>): Promise<void> {
+    await this.#sparing(fault, [], act);
+  }
+
   /** Does something to `victims`: no other process may be replaced, and no connection drop but theirs. */
-  async #sparing(fault: SystemFault, victims: readonly string[], act: () => Promise<void>): Promise<void> {
+  async #sparing(fault: string, victims: readonly string[], act: () => Promise<void>): Promise<void> {
     const pidsBefore = this.#pids();
     const dropsBefore = await this.#drops();
     const own = victims
@@ -194,7 +199,7 @@ export class SystemFaults {
   }
 
   /** Every undisturbed client process gets acknowledgements again, and all of its clients are online. */
-  async #progress(fault: SystemFault): Promise<void> {
+  async #progress(fault: string): Promise<void> {
     for (const host of this.#options.witnesses) {
       const before = (await host.report())?.acknowledged ?? 0;
       const serves = async (): Promise<boolean> => {

@@ -6,10 +6,7 @@
  */
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { SluiceClient } from '../../src/client/index.ts';
 import { type Clock, delay } from '../../src/clock/clock.ts';
-import { DEVELOPMENT_APP_ID, DEVELOPMENT_SECRET } from '../../src/config/apps.ts';
-import { mintToken } from '../../src/logic/authentication/mint-token.ts';
 import { SeededRandom } from '../../test/support/seeded-random.ts';
 import { type System, startSystem } from '../../test/support/system.ts';
 import { ChaosProxy } from '../chaos/chaos-proxy.ts';
@@ -18,11 +15,22 @@ import { readHistoryFiles } from '../history/history-files.ts';
 import { FileRecorder } from '../history/recorder.ts';
 import type { Report } from '../history/report.ts';
 import { ClientFaults } from './client-faults.ts';
-import { CLIENT_FAULTS, type FaultName, FaultRounds, SYSTEM_FAULTS } from './fault-schedule.ts';
+import {
+  CLIENT_FAULTS,
+  type FaultName,
+  FaultRounds,
+  isRedisFault,
+  REDIS_FAULTS,
+  type RedisFault,
+  SYSTEM_FAULTS,
+} from './fault-schedule.ts';
+import { headOf } from './head-probe.ts';
 import type { Head, HostReport } from './host-messages.ts';
 import { HostProcess } from './host-process.ts';
 import { populate } from './population.ts';
 import { PushSender } from './push-sender.ts';
+import { RedisFaults } from './redis-faults.ts';
+import { type RedisChoice, RedisKind, RedisWorld } from './redis-world.ts';
 import { SystemFaults } from './system-faults.ts';
 
 const GATE_SHUTDOWN_MS = 1000;
@@ -30,7 +38,6 @@ const GATE_SHUTDOWN_MS = 1000;
 const GAP_MS_MAX = 2000;
 const POLL_MS = 100;
 const SETTLE_MS_MAX = 90_000;
-const TOKEN_LIFETIME_MS = 3_600_000;
 const PROXY_MARGIN_MS = 3_600_000;
 
 export interface TortureOptions {
@@ -38,6 +45,8 @@ export interface TortureOptions {
   readonly seed: number;
   readonly durationMs: number;
   readonly faults: ReadonlySet<FaultName>;
+  /** Keep the messages there; undefined: on the disk. */
+  readonly redis?: RedisChoice;
   readonly gates: number;
   readonly users: number;
   readonly bots: number;
@@ -81,13 +90,16 @@ class TortureRun {
   readonly #pushesPath: string;
   readonly #systemFaults: SystemFaults;
   readonly #clientFaults: ClientFaults;
+  readonly #redis: RedisWorld | undefined;
+  readonly #redisFaults: RedisFaults | undefined;
   readonly #gatePort: number;
 
   static async start(options: TortureOptions): Promise<TortureRun> {
     const { clock, folder, gates, durationMs } = options;
     mkdirSync(join(folder, 'data'), { recursive: true });
     const data = join(folder, 'data');
-    const config = { 'gate.heartbeatMs': '30000', 'gate.drainMs': String(GATE_SHUTDOWN_MS) };
+    const redis = options.redis && (await RedisWorld.start(options.redis));
+    const config = { 'gate.heartbeatMs': '30000', 'gate.drainMs': String(GATE_SHUTDOWN_MS), ...redis?.config };
     const system = await startSystem({ workers: gates, dataDirectory: data, config });
     const proxy = await ChaosProxy.start({
       clock,
@@ -99,12 +111,18 @@ class TortureRun {
       keepLog(folder, run.#systemFaults.system);
       return startSystem({ workers: gates, dataDirectory: data, config: { ...config, ...ports } });
     };
-    const run = new TortureRun(options, system, proxy, startAgain);
+    const run = new TortureRun(options, system, proxy, startAgain, redis);
     await Promise.all(run.#hosts.map((host) => host.spawn()));
     return run;
   }
 
-  constructor(options: TortureOptions, system: System, proxy: ChaosProxy, startAgain: () => Promise<System>) {
+  constructor(
+    options: TortureOptions,
+    system: System,
+    proxy: ChaosProxy,
+    startAgain: () => Promise<System>,
+    redis: RedisWorld | undefined,
+  ) {
     const { clock, seed, folder, users, bots, pauseMs, gates, faults } = options;
     this.#options = options;
     this.#proxy = proxy;
@@ -127,6 +145,8 @@ class TortureRun {
       gates,
       gateShutdownMs: GATE_SHUTDOWN_MS,
     });
+    this.#redis = redis;
+    this.#redisFaults = redis && new RedisFaults({ clock, random: new SeededRandom(seed + 2), redis });
     const chosen = CLIENT_FAULTS.filter((fault) => faults.has(fault));
     this.#clientFaults = new ClientFaults({
       clock,
@@ -177,13 +197,14 @@ class TortureRun {
     const code = await system.exited;
     if (code !== 0) this.#problems.push(`the system ended with ${code}`);
     keepLog(this.#options.folder, system);
+    await this.#redis?.stop();
   }
 
   /** A whole round of faults at least, and then until the time is over. */
   async #breakThings(): Promise<void> {
     const { clock, seed, durationMs, faults, say } = this.#options;
     const random = new SeededRandom(seed + 1);
-    const chosen = SYSTEM_FAULTS.filter((fault) => faults.has(fault));
+    const chosen = [...SYSTEM_FAULTS, ...this.#possibleRedisFaults()].filter((fault) => faults.has(fault));
     const rounds = new FaultRounds(chosen, random);
     const startMs = clock.monotonicMs();
     const isOver = (): boolean => clock.monotonicMs() - startMs >= durationMs;
@@ -193,12 +214,19 @@ class TortureRun {
       if (fault === undefined) continue;
       const faultMs = clock.monotonicMs();
       const before = this.#systemFaults.problems.length;
-      await this.#systemFaults.happen(fault);
+      if (isRedisFault(fault)) await this.#systemFaults.sparingAll(fault, async () => this.#redisFaults?.happen(fault));
+      else await this.#systemFaults.happen(fault);
       this.#count(fault);
       const atS = ((faultMs - startMs) / 1000).toFixed(1);
       say(`${atS} s: ${fault}, over after ${Math.round(clock.monotonicMs() - faultMs)} ms`);
       for (const problem of this.#systemFaults.problems.slice(before)) say(`  ${problem}`);
     }
+  }
+
+  #possibleRedisFaults(): RedisFault[] {
+    const kind = this.#options.redis?.kind;
+    if (kind === undefined) return [];
+    return REDIS_FAULTS.filter((fault) => kind === RedisKind.Cluster || fault !== 'redis-failover');
   }
 
   #count(fault: string): void {
@@ -225,30 +253,9 @@ class TortureRun {
 
   /** Asks the server where each user's timeline ends. */
   async #heads(): Promise<Record<string, Head>> {
-    const heads = this.#uids.map(async (uid) => [uid, await this.#headOf(uid)] as const);
+    const { clock } = this.#options;
+    const heads = this.#uids.map(async (uid) => [uid, await headOf(clock, this.#gatePort, uid)] as const);
     return Object.fromEntries(await Promise.all(heads));
-  }
-
-  async #headOf(uid: string): Promise<Head> {
-    const issuedAtMs = this.#options.clock.wallMs();
-    const claims = { app: DEVELOPMENT_APP_ID, uid, secret: DEVELOPMENT_SECRET };
-    const client = new SluiceClient({
-      host: '127.0.0.1',
-      port: this.#gatePort,
-      app: DEVELOPMENT_APP_ID,
-      uid,
-      deviceType: 'probe',
-      deviceId: 'probe',
-      sendOnly: true,
-      token: () => mintToken({ ...claims, issuedAtMs, lifetimeMs: TOKEN_LIFETIME_MS }),
-    });
-    const connected = new Promise<Head>((resolve) => {
-      client.on('connected', ({ epoch, head }) => resolve({ epoch, seq: head }));
-    });
-    await client.connect();
-    const head = await connected;
-    await client.close();
-    return head;
   }
 
   async #judge(): Promise<TortureResult> {
@@ -265,7 +272,7 @@ class TortureRun {
     }
     const histories = [...this.#hosts.flatMap((host) => host.histories), this.#pushesPath];
     return {
-      report: checkHistory(await readHistoryFiles(histories)),
+      report: checkHistory(await readHistoryFiles(histories), { storeLosses: this.#redisFaults?.losses ?? [] }),
       problems: this.#problems,
       faults: this.#happened,
       logins: reports.reduce((sum, report) => sum + report.logins, 0),
