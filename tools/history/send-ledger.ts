@@ -113,8 +113,9 @@ export class SendLedger {
   /** Says that `message` has this id; `how` tells where it was seen. */
   bind(message: SentMessage, messageId: number, how: 'acknowledged' | 'received'): void {
     if (message.messageId === messageId) return;
-    // A row that the store has lost is stored anew by a retry, and knows nothing of the first.
-    if (message.messageId !== 0 && !this.#storeLosses.mayHaveLost(message.messageId)) {
+    // What the store has lost is stored anew by a retry, which knows nothing of the first: the later id counts.
+    const mayBeAnother = [message.messageId, messageId].some((id) => this.#storeLosses.mayHaveLost(id));
+    if (message.messageId !== 0 && !mayBeAnother) {
       const violation = how === 'received' && message.unknown > 0 ? 'storedTwice' : 'twoIds';
       this.#findings.add(violation, `${describe(message)} is ${message.messageId}, ${how} as ${messageId} too`);
       return;
@@ -126,7 +127,7 @@ export class SendLedger {
     if (holder !== undefined) {
       this.#findings.add('idReused', `${messageId} names ${describe(holder)} and ${describe(message)}`);
     } else byId.set(messageId, message);
-    message.messageId = messageId;
+    message.messageId = Math.max(message.messageId, messageId);
   }
 
   byId(app: string, messageId: number): SentMessage | undefined {
