@@ -19,6 +19,9 @@ import {
   type ScriptAnswer,
 } from './client.ts';
 import { ScriptCallWriter } from './script-call.ts';
+import { restoreFastStrings } from './string-methods.ts';
+
+restoreFastStrings();
 
 export interface RedisLogin {
   readonly username?: string;
