@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { HELD_TARGETS_MAX } from '../src/logic/hold-set.ts';
+import type { AppId, ClientMsgId, Epoch, MessageId, Seq, Uid } from '../src/model/ids.ts';
 import { Capability, CloseReason, Command, ErrorCode, PAYLOAD_BYTES_MAX, SendFlag } from '../src/protocol/index.ts';
-import { RefusalReason } from '../src/store/store.ts';
+import { MessageKind, RefusalReason } from '../src/store/store.ts';
 import { type FakeGate, fieldsOf } from './support/fake-gate.ts';
 import { type LogicWorldOptions, logicWorld } from './support/logic-world.ts';
 
@@ -59,6 +60,21 @@ test('the own copy goes to the sender’s other devices with the clientMsgId; th
     'bob',
     'key',
   ]);
+});
+
+test("a copy made for another logic goes to all of the sender's devices: the sending one has no seq for it yet", async () => {
+  const { logic, gate, run } = await conversation();
+  const ids = { messageId: 77 as MessageId, clientMsgId: 'key' as ClientMsgId };
+  const users = { from: 'alice' as Uid, to: 'far' as Uid };
+  const payload = Buffer.from('hello');
+  const kind = MessageKind.ClientToClient;
+  logic.copied('demo' as AppId, 1 as Epoch, { seq: 1 as Seq, timeMs: 5, kind, ...ids, ...users, payload });
+  await run();
+  for (const slot of [0, 1]) {
+    const names = ['what', 'epoch', 'seq', 'messageId', 'kind', 'from', 'to', 'clientMsgId', 'text'];
+    assert.deepEqual(fieldsOf(gate.of(slot)[0], ...names), ['push', 1, 1, 77, 0, 'alice', 'far', 'key', 'hello']);
+  }
+  assert.equal(gate.of(10).length, 0);
 });
 
 test('a message to oneself is stored once and pushed to the other devices only', async () => {

@@ -91,6 +91,7 @@ export class PartitionStream {
       this.#mustReread = false;
       this.#isWoken = false;
       const page = await this.#read(mode);
+      if (!this.#isOpen) return;
       if (page === undefined || !(await this.#give(page))) {
         this.#mustReread = true;
         await delay(clock, pauseMs);
