@@ -21,6 +21,7 @@ import { OPTIONS } from '../src/config/options.ts';
 import { Gate } from '../src/gate/gate.ts';
 import type { GateLimits } from '../src/gate/gate-options.ts';
 import type { Logger } from '../src/log/logger.ts';
+import { PARTITIONS_DEFAULT } from '../src/model/partition.ts';
 import { NodeTransport } from '../src/net/node-transport.ts';
 import type { Address, DialHandler, Stream } from '../src/net/transport.ts';
 import {
@@ -36,6 +37,8 @@ import {
   writeSend,
   writeSendackBody,
 } from '../src/protocol/index.ts';
+import { StaticDirectory } from '../src/trunk/logic-directory.ts';
+import { writeOwned } from '../src/trunk/owned-frames.ts';
 import { dispatchToLogic, type LogicFrameHandler } from '../src/trunk/trunk-dispatch.ts';
 import { beginBody, beginPush, beginReply, endBody, writeLoginAccepted } from '../src/trunk/trunk-frames.ts';
 import type { TrunkLink } from '../src/trunk/trunk-link.ts';
@@ -76,7 +79,7 @@ async function serveGate(directory: string): Promise<void> {
     name: 'gate 1',
     bootId: 'bench',
     listen: [gateAddress(directory)],
-    trunk: trunkAddress(directory),
+    logics: new StaticDirectory([{ name: 'logic', address: trunkAddress(directory) }]),
     trunkTimes: TRUNK_TIMES,
     limits: trustedLimits(),
     tellAddress: false,
@@ -100,8 +103,19 @@ class PairLogic implements TrunkServerOwner, LogicFrameHandler<TrunkLink> {
   readonly #places: Place[] = [];
   #messageId = 1;
 
-  onLinkUp(): void {}
+  onLinkUp(link: TrunkLink): void {
+    writeOwned(
+      link.writer,
+      Array.from({ length: PARTITIONS_DEFAULT }, (_, partition) => ({ partition, ownerEpoch: 1 })),
+    );
+    link.touch();
+  }
   onLinkDown(): void {}
+  hasGuest(): boolean {
+    return false;
+  }
+  onGuest(): void {}
+  onForwardFor(): void {}
   onCursor(): void {}
   onRepush(): void {}
   onSessionClosed(): void {}
@@ -220,7 +234,7 @@ interface Sample {
 
 async function main(): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'gate-hot-path-'));
-  const welcome = { version: TRUNK_VERSION, bootId: 'bench', partitions: 64, durability: 3 };
+  const welcome = { version: TRUNK_VERSION, bootId: 'bench', partitions: PARTITIONS_DEFAULT, durability: 3 };
   const address = trunkAddress(directory);
   await new TrunkServer(
     { transport, clock, addresses: [address], times: TRUNK_TIMES, welcome },

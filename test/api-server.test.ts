@@ -9,10 +9,13 @@ import { SystemClock } from '../src/clock/clock.ts';
 import { SystemRandom } from '../src/clock/random.ts';
 import { NodeTransport } from '../src/net/node-transport.ts';
 import { writeApiPushed } from '../src/trunk/api-frames.ts';
+import { StaticDirectory } from '../src/trunk/logic-directory.ts';
 import { dispatchToLogic, type LogicFrameHandler } from '../src/trunk/trunk-dispatch.ts';
 import type { TrunkLink } from '../src/trunk/trunk-link.ts';
 import { type ApiPushFrame, TRUNK_VERSION } from '../src/trunk/trunk-protocol.ts';
 import { TrunkServer } from '../src/trunk/trunk-server.ts';
+import { PARTITIONS, tellOwned } from './support/owned.ts';
+import { testLogger } from './support/test-logger.ts';
 
 const clock = new SystemClock();
 const times = { heartbeatMs: 2000, heartbeatMisses: 3 };
@@ -31,12 +34,15 @@ class FakeLogic {
   #onEvent: () => void = () => {};
 
   constructor(path: string) {
-    const welcome = { version: TRUNK_VERSION, bootId: 'logic', partitions: 64, durability: 3 };
+    const welcome = { version: TRUNK_VERSION, bootId: 'logic', partitions: PARTITIONS, durability: 3 };
     const handler = { onApiPush: this.#onApiPush } as unknown as LogicFrameHandler<TrunkLink>;
     this.#server = new TrunkServer(
       { transport: new NodeTransport(), clock, addresses: [{ path }], times, welcome },
       {
-        onLinkUp: () => this.#onEvent(),
+        onLinkUp: (link) => {
+          tellOwned(link);
+          this.#onEvent();
+        },
         onLinkDown: () => this.#onEvent(),
         onFrame: (link, command, slot, bytes, start, end) =>
           dispatchToLogic(handler, link, command, slot, bytes, start, end),
@@ -87,7 +93,8 @@ describe('the HTTP process', () => {
       transport: new NodeTransport(),
       clock,
       random: new SystemRandom(),
-      address: { path: join(folder, 'trunk.sock') },
+      logics: new StaticDirectory([{ name: 'logic', address: { path: join(folder, 'trunk.sock') } }]),
+      log: testLogger(),
       times,
       name: 'api',
       bootId: 'b',

@@ -167,7 +167,7 @@ test('T15: refusals that are not the client’s fault do not count', async () =>
   const { client } = world.login();
   for (const code of [ErrorCode.Busy, ErrorCode.StoreUnavailable, ErrorCode.Forbidden, ErrorCode.Conflict]) {
     for (let request = 0; request < 5; request++) {
-      client.send();
+      client.send('bob', SendFlag.Restart);
       world.settle();
       world.logic.error(world.logic.lastForward, code);
     }

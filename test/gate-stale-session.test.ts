@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { SluiceClient } from '../src/client/index.ts';
 import { Gate } from '../src/gate/gate.ts';
 import type { Transport } from '../src/net/transport.ts';
+import { StaticDirectory } from '../src/trunk/logic-directory.ts';
 import { GATE_LIMITS } from './support/gate-world.ts';
 import { LOGIC_ADDRESS, type LogicWorld, logicWorld } from './support/logic-world.ts';
 import { SeededRandom } from './support/seeded-random.ts';
@@ -38,7 +39,7 @@ class CutOffGate {
       name: `gate ${port}`,
       bootId: `boot${port}`,
       listen: [{ host: '127.0.0.1', port }],
-      trunk: LOGIC_ADDRESS,
+      logics: new StaticDirectory([{ name: 'logic', address: LOGIC_ADDRESS }]),
       trunkTimes: TIMES,
       limits: GATE_LIMITS,
       tellAddress: false,

@@ -15,7 +15,7 @@ const identity = (uid: string, deviceId = 'd1', app = 'demo') => ({
 
 test('a session is found by its connection and by its user', () => {
   const registry = new SessionRegistry<string>();
-  const session = registry.open(identity('alice'), { link: 'gate', slot: 3, serial: 7 }, 1, 5, 100);
+  const session = registry.open(identity('alice'), { link: 'gate', slot: 3, serial: 7 }, 2, 1, 5, 100);
   assert.equal(registry.find('gate', 3, 7), session);
   assert.equal(registry.lookup('demo', 'alice'), session);
   assert.deepEqual(registry.sessionsOf('demo', 'alice'), [session]);
@@ -25,7 +25,7 @@ test('a session is found by its connection and by its user', () => {
 
 test('another serial, slot, link or app finds nothing', () => {
   const registry = new SessionRegistry<string>();
-  registry.open(identity('alice'), { link: 'gate', slot: 3, serial: 7 }, 1, 0, 100);
+  registry.open(identity('alice'), { link: 'gate', slot: 3, serial: 7 }, 2, 1, 0, 100);
   assert.equal(registry.find('gate', 3, 8), undefined);
   assert.equal(registry.find('gate', 4, 7), undefined);
   assert.equal(registry.find('other', 3, 7), undefined);
@@ -34,7 +34,7 @@ test('another serial, slot, link or app finds nothing', () => {
 
 test('a retired session is found neither by its user nor for commands, but stays in its place', () => {
   const registry = new SessionRegistry<string>();
-  const session = registry.open(identity('alice'), { link: 'gate', slot: 0, serial: 1 }, 1, 0, 100);
+  const session = registry.open(identity('alice'), { link: 'gate', slot: 0, serial: 1 }, 2, 1, 0, 100);
   assert.equal(registry.retire(session), true);
   assert.equal(registry.retire(session), false);
   assert.equal(registry.find('gate', 0, 1), undefined);
@@ -47,8 +47,8 @@ test('a retired session is found neither by its user nor for commands, but stays
 
 test('a new session in a taken place ends the old one', () => {
   const registry = new SessionRegistry<string>();
-  const old = registry.open(identity('alice'), { link: 'gate', slot: 0, serial: 1 }, 1, 0, 100);
-  const next = registry.open(identity('bob'), { link: 'gate', slot: 0, serial: 2 }, 1, 0, 100);
+  const old = registry.open(identity('alice'), { link: 'gate', slot: 0, serial: 1 }, 2, 1, 0, 100);
+  const next = registry.open(identity('bob'), { link: 'gate', slot: 0, serial: 2 }, 2, 1, 0, 100);
   assert.equal(old.ended, true);
   assert.equal(registry.lookup('demo', 'alice'), undefined);
   registry.close(old);
@@ -58,7 +58,7 @@ test('a new session in a taken place ends the old one', () => {
 test('a slot that no gate can have is an error, not an allocation', () => {
   const registry = new SessionRegistry<string>();
   assert.throws(
-    () => registry.open(identity('a'), { link: 'gate', slot: SLOTS_MAX, serial: 1 }, 1, 0, 100),
+    () => registry.open(identity('a'), { link: 'gate', slot: SLOTS_MAX, serial: 1 }, 2, 1, 0, 100),
     RangeError,
   );
 });
@@ -80,7 +80,7 @@ test('the registry agrees with a plain list of sessions under any sequence of ch
         const here = model.find((one) => one.link === link && one.slot === slot);
         if (what === 'open') {
           model = model.filter((one) => one !== here);
-          model.push(registry.open(identity(uid, 'd', app), { link, slot, serial: ++serial }, 1, 0, 100));
+          model.push(registry.open(identity(uid, 'd', app), { link, slot, serial: ++serial }, 2, 1, 0, 100));
         } else if (what === 'retire' && here !== undefined) registry.retire(here);
         else if (what === 'close' && here !== undefined) {
           registry.close(here);

@@ -1,10 +1,12 @@
 /**
- * The api's end of the trunk: one request is one frame, answered by number.
+ * The api's end of the trunk: one request is one frame to the owner of its user, answered by number.
  *
- * Nothing is ever sent twice from here. When the link breaks, or no answer comes in time, the outcome is unknown and the
+ * Nothing is ever sent twice from here. When the owner goes or changes, or no answer comes in time, the outcome is unknown and the
  * caller is told so; the push's id makes its retry safe, and so does the nature of a kick.
  */
 import type { Clock, TimerHandle } from '../clock/clock.ts';
+import type { AppId } from '../model/ids.ts';
+import { partitionOf } from '../model/partition.ts';
 import { ErrorCode } from '../protocol/index.ts';
 import {
   readApiKicked,
@@ -14,7 +16,7 @@ import {
   writeApiPush,
   writeApiSessions,
 } from '../trunk/api-frames.ts';
-import { TrunkDialer, type TrunkDialerOptions, type TrunkDialerOwner } from '../trunk/trunk-dialer.ts';
+import { LogicLinks, type LogicLinksOptions, type LogicLinksOwner } from '../trunk/logic-links.ts';
 import type { TrunkLink } from '../trunk/trunk-link.ts';
 import {
   type ApiKickedFrame,
@@ -26,7 +28,7 @@ import {
   TrunkCommand,
 } from '../trunk/trunk-protocol.ts';
 
-export interface LogicLinkOptions extends Omit<TrunkDialerOptions, 'role'> {
+export interface LogicLinkOptions extends Omit<LogicLinksOptions, 'role'> {
   /** Requests that may wait for their answer at the same time. */
   readonly outstandingMax?: number;
   readonly answerTimeoutMs?: number;
@@ -48,12 +50,14 @@ const READERS: Readonly<Record<number, Read>> = {
 interface Waiting {
   /** The command that answers it. */
   readonly answer: number;
+  /** Whose owner was asked. */
+  readonly partition: number;
   readonly timer: TimerHandle;
   settle(answer: Answer | undefined): void;
 }
 
-export class LogicLink implements TrunkDialerOwner {
-  readonly #dialer: TrunkDialer;
+export class LogicLink implements LogicLinksOwner {
+  readonly #links: LogicLinks;
   readonly #clock: Clock;
   readonly #outstandingMax: number;
   readonly #answerTimeoutMs: number;
@@ -61,14 +65,14 @@ export class LogicLink implements TrunkDialerOwner {
   #nextRequest = 1;
 
   constructor(options: LogicLinkOptions) {
-    this.#dialer = new TrunkDialer({ ...options, role: 'api' }, this);
+    this.#links = new LogicLinks({ ...options, role: 'api' }, this);
     this.#clock = options.clock;
     this.#outstandingMax = options.outstandingMax ?? OUTSTANDING_REQUESTS_MAX;
     this.#answerTimeoutMs = options.answerTimeoutMs ?? ANSWER_TIMEOUT_MS;
   }
 
   get up(): boolean {
-    return this.#dialer.link !== undefined;
+    return this.#links.up;
   }
 
   get outstanding(): number {
@@ -76,31 +80,33 @@ export class LogicLink implements TrunkDialerOwner {
   }
 
   start(): void {
-    this.#dialer.start();
+    this.#links.start();
   }
 
   stop(): void {
-    this.#dialer.stop();
+    this.#links.stop();
   }
 
   /** Resolves always, as all requests do; what went wrong is in `error`. */
   push(frame: ApiPushFrame): Promise<ApiPushedFrame> {
     const failed = (error: ErrorCode) => ({ error, messageId: 0, timeMs: 0, dup: false, durability: 0 });
-    return this.#request(TrunkCommand.ApiPushed, failed, (link, request) => writeApiPush(link.writer, request, frame));
+    const write = (link: TrunkLink, request: number): void => writeApiPush(link.writer, request, frame);
+    return this.#request(TrunkCommand.ApiPushed, frame.app, frame.to, failed, write);
   }
 
   kick(frame: ApiKickFrame): Promise<ApiKickedFrame> {
     const failed = (error: ErrorCode) => ({ error, sessionsEnded: 0 });
-    return this.#request(TrunkCommand.ApiKicked, failed, (link, request) => writeApiKick(link.writer, request, frame));
+    const write = (link: TrunkLink, request: number): void => writeApiKick(link.writer, request, frame);
+    return this.#request(TrunkCommand.ApiKicked, frame.app, frame.uid, failed, write);
   }
 
   sessions(frame: ApiSessionsFrame): Promise<ApiSessionListFrame> {
     const failed = (error: ErrorCode) => ({ error, sessions: [] });
     const write = (link: TrunkLink, request: number): void => writeApiSessions(link.writer, request, frame);
-    return this.#request(TrunkCommand.ApiSessionList, failed, write);
+    return this.#request(TrunkCommand.ApiSessionList, frame.app, frame.uid, failed, write);
   }
 
-  onUp(): void {}
+  onPartitions(): void {}
 
   onFrame(_link: TrunkLink, command: number, requestId: number, bytes: Buffer, start: number, end: number): boolean {
     const answer = READERS[command]?.(bytes, start, end);
@@ -110,16 +116,23 @@ export class LogicLink implements TrunkDialerOwner {
     return true;
   }
 
-  onDown(): void {
-    for (const request of [...this.#waiting.keys()]) this.#settle(request, undefined);
+  onRoutesChanged(partitions: readonly number[]): void {
+    const changed = new Set(partitions);
+    for (const [request, { partition }] of [...this.#waiting]) {
+      if (changed.has(partition)) this.#settle(request, undefined);
+    }
   }
 
   #request<Expected extends Answer>(
     answer: number,
+    app: string,
+    uid: string,
     failed: (error: ErrorCode) => Expected,
     write: (link: TrunkLink, request: number) => void,
   ): Promise<Expected> {
-    const link = this.#dialer.link;
+    const { routes } = this.#links;
+    const partition = partitionOf(app as AppId, uid, routes.partitions);
+    const link = routes.linkOf(partition);
     if (link === undefined) return Promise.resolve(failed(ErrorCode.RetryLater));
     if (this.#waiting.size >= this.#outstandingMax) return Promise.resolve(failed(ErrorCode.Busy));
     const request = this.#takeRequest();
@@ -128,7 +141,7 @@ export class LogicLink implements TrunkDialerOwner {
       // `onFrame` lets no other answer through than the one that the request waits for.
       const settle = (given: Answer | undefined): void =>
         resolve((given as Expected | undefined) ?? failed(ErrorCode.RetryLater));
-      this.#waiting.set(request, { answer, timer, settle });
+      this.#waiting.set(request, { answer, partition, timer, settle });
       write(link, request);
       link.touch();
     });

@@ -105,7 +105,7 @@ class BackupRequest implements TrunkDialerOwner {
     return answer !== undefined;
   }
 
-  onDown(reason: string): void {
+  onDown(_link: TrunkLink, reason: string): void {
     this.#end(`the link to logic ended (${reason}); remove what was written`);
   }
 

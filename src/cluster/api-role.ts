@@ -4,11 +4,10 @@ import { randomHex } from '../clock/random.ts';
 import { Iplist } from '../iplist/iplist.ts';
 import { aggregate, METRICS_CONTENT_TYPE } from '../metrics/aggregate.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import type { Address } from '../net/transport.ts';
 import { knownGates } from './gate-source.ts';
 import { pushQueue } from './redis-bus.ts';
 import { listenProblem, type RoleContext, RoleStartError, type RunningRole } from './running-role.ts';
-import { logicAddresses, trunkAccess, trunkTransport } from './trunk-ends.ts';
+import { logicDirectory, trunkAccess, trunkTransport } from './trunk-ends.ts';
 
 const BOOT_ID_BYTES = 8;
 
@@ -34,7 +33,8 @@ export async function startApi(context: RoleContext): Promise<RunningRole> {
       transport: trunkTransport(config),
       clock,
       random,
-      address: logicAddresses(config, trunkPath)[0] as Address,
+      log,
+      logics: logicDirectory(config, trunkPath),
       times: config.trunk,
       access: trunkAccess(context),
       name: 'api',
@@ -70,7 +70,7 @@ export async function startApi(context: RoleContext): Promise<RunningRole> {
 
 function apiMetrics(metrics: Metrics, api: Api): void {
   metrics.gaugeFrom('sluice_api_pushes_outstanding', 'Pushes that wait for an answer.', () => api.link.outstanding);
-  metrics.gaugeFrom('sluice_api_logic_up', '1 while the link to logic is up.', () => Number(api.link.up));
+  metrics.gaugeFrom('sluice_api_logic_up', '1 while the owner of any partition is known.', () => Number(api.link.up));
   metrics.labelledCounterFrom(
     'sluice_api_iplist_total',
     'Answers of /v1/iplist.',

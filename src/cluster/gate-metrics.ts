@@ -14,11 +14,22 @@ export function gateMetrics(metrics: Metrics, gate: Gate, transport: NodeTranspo
     'How often a gate stopped listening because it was nearly full.',
     () => gate.listenersClosed,
   );
-  metrics.gaugeFrom('sluice_gate_logic_up', 'Gates whose link to logic is up.', () => Number(gate.logicUp));
+  metrics.gaugeFrom('sluice_gate_logic_up', 'Gates that know an owner of any partition.', () => Number(gate.logicUp));
   metrics.gaugeFrom(
     'sluice_gate_confirmed_connections',
     'Connections whose head the present logic has confirmed.',
     () => gate.confirmedConnections,
+  );
+  metrics.gaugeFrom('sluice_gate_logic_links', 'Links to logics that are up.', () => gate.logics.size);
+  metrics.gaugeFrom(
+    'sluice_gate_partitions_routed',
+    'Partitions whose owner a gate knows; added up over the gates.',
+    () => gate.logics.routes.routed,
+  );
+  metrics.counterFrom(
+    'sluice_gate_guest_forwards_total',
+    "Requests to targets of another logic than the sender's.",
+    () => counters.guestForwards,
   );
   metrics.gaugeFrom('sluice_gate_slow_consumers', 'Connections with unsent bytes.', () => gate.slowConsumers);
   metrics.gaugeFrom('sluice_gate_unfinished_frames', 'Frames that have begun to arrive.', () => gate.unfinishedFrames);
@@ -44,7 +55,7 @@ export function gateMetrics(metrics: Metrics, gate: Gate, transport: NodeTranspo
     'Notifications sent in place of messages.',
     () => counters.notifies,
   );
-  metrics.counterFrom('sluice_gate_trunk_ups_total', 'Links to logic that came up.', () => counters.trunkUps);
+  metrics.counterFrom('sluice_gate_trunk_ups_total', 'Links to logic that came up.', () => gate.logics.ups);
   metrics.counterFrom('sluice_gate_stale_frames_total', 'Frames for connections gone.', () => counters.staleFrames);
   metrics.counterFrom('sluice_gate_read_pauses_total', 'Reads paused because of a rate.', () => counters.readPauses);
   metrics.labelledCounterFrom('sluice_gate_closes_total', 'Connections closed.', 'reason', () =>

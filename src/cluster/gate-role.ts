@@ -9,7 +9,7 @@ import { connectionsByDescriptors } from './descriptor-limit.ts';
 import { announceGate } from './gate-announcement.ts';
 import { gateMetrics } from './gate-metrics.ts';
 import { listenProblem, type RoleContext, RoleStartError, type RunningRole } from './running-role.ts';
-import { logicAddresses, trunkAccess, trunkTransport } from './trunk-ends.ts';
+import { logicDirectory, trunkAccess, trunkTransport } from './trunk-ends.ts';
 
 const BOOT_ID_BYTES = 8;
 /** One connection is accepted per listener and turn of the event loop. */
@@ -33,7 +33,7 @@ export async function startGate(context: RoleContext): Promise<RunningRole> {
     name,
     bootId,
     listen: addresses(config.gate.host, gatePort),
-    trunk: logicAddresses(config, trunkPath)[0] as Address,
+    logics: logicDirectory(config, trunkPath),
     trunkTimes: config.trunk,
     trunkAccess: trunkAccess(context),
     trunkTransport: trunkTransport(config),

@@ -7,6 +7,8 @@ import { countsByName } from './counts-by-name.ts';
 export function logicMetrics(metrics: Metrics, logic: Logic): void {
   const { counters } = logic;
   metrics.gaugeFrom('sluice_logic_sessions', 'Sessions that are logged in.', () => logic.sessions.size);
+  metrics.gaugeFrom('sluice_logic_partitions_owned', 'Partitions owned.', () => logic.ownership.size);
+  metrics.gaugeFrom('sluice_logic_guests', 'Senders whose sessions another logic has.', () => logic.guests.size);
   metrics.gaugeFrom('sluice_logic_links', 'Links from gates and apis.', () => counters.linksUp - counters.linksDown);
   const totals: [name: string, help: string, read: () => number][] = [
     ['trunk_frames_in', 'Frames from gates and apis.', () => counters.trunkFramesIn],
@@ -18,6 +20,8 @@ export function logicMetrics(metrics: Metrics, logic: Logic): void {
     ['reauthentications', 'Sessions that went on with a new token.', () => counters.reauthentications],
     ['revocations', 'Users whose credentials were revoked.', () => counters.revocations],
     ['registers', 'Sessions taken over after a start.', () => counters.registers],
+    ['sessions_handed_over', 'Sessions that another logic has taken.', () => counters.sessionsHandedOver],
+    ['guest_commands', 'Commands of sessions of other logics.', () => counters.guestCommands],
     ['stale_commands', 'Commands of connections without a session.', () => counters.staleCommands],
     ['messages_stored', 'Messages stored.', () => counters.messagesStored],
     ['duplicates', 'Messages that were stored before.', () => counters.duplicates],

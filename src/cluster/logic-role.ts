@@ -11,7 +11,7 @@ import { Logic } from '../logic/logic.ts';
 import { durabilityLevel, durabilityName } from '../model/durability.ts';
 import { EmbeddedStore } from '../store/embedded/embedded-store.ts';
 import { NodeDisk } from '../store/embedded/node-disk.ts';
-import { NO_EVENTS } from '../store/redis/ownership.ts';
+import type { OwnershipEvents } from '../store/redis/ownership.ts';
 import { STORE_SCRIPTS } from '../store/redis/scripts.ts';
 import { type Store, type StoreInfo, StoreOpenError } from '../store/store.ts';
 import { logicMetrics } from './logic-metrics.ts';
@@ -31,8 +31,9 @@ export async function startLogic(context: RoleContext): Promise<RunningRole> {
   const { clock, random, log, metrics, start } = context;
   const { config, trunkPath } = start;
   const verifier = new TokenVerifier(config.apps, clock, new PiscinaSignaturePool());
-  const { store, backup, started, stopping } = config.store.engine === 'redis' ? onRedis(context) : onDisk(context);
-  const logic = new Logic({
+  const { store, backup, started, stopping } =
+    config.store.engine === 'redis' ? onRedis(context, () => logic) : onDisk(context);
+  const logic: Logic = new Logic({
     store,
     ...(backup === undefined ? {} : { backup }),
     clock,
@@ -90,11 +91,12 @@ function onDisk({ clock, random, start }: RoleContext): StoreChoice {
   return { store, backup: (directory) => store.backup(new NodeDisk(directory)) };
 }
 
-function onRedis(context: RoleContext): StoreChoice {
+/** @param logic is there when the store is opened */
+function onRedis(context: RoleContext, logic: () => Logic): StoreChoice {
   const { index, random, metrics, start } = context;
   const name = new RunDirectory(start.dataDirectory).logicName(index, random);
   const client = redisClient(context, [...STORE_SCRIPTS, ...BUS_SCRIPTS]);
-  const { streams, copies, events } = logicBus(context, client, NO_EVENTS);
+  const { streams, copies, events } = logicBus(context, client, ownershipEvents(logic));
   const store = redisStore(context, client, name, events, STORE_CLOSE_MS_MAX);
   redisMetrics(metrics, store, start.config);
   return {
@@ -104,6 +106,16 @@ function onRedis(context: RoleContext): StoreChoice {
       streams.stop();
       copies.stop();
     },
+  };
+}
+
+/** What the logic hears of the store's partitions. */
+function ownershipEvents(logic: () => Logic): OwnershipEvents {
+  return {
+    acquired: (partition, ownerEpoch) => logic().ownership.acquired(partition, ownerEpoch),
+    lost: (partition, unknown) => logic().lost(partition, unknown),
+    epochChanged: (partition, epoch, { operations }) => logic().ownership.epochChanged(partition, epoch, operations),
+    copyElsewhere: () => false,
   };
 }
 

@@ -29,10 +29,10 @@ import {
 import { ConnectionFlag, ConnectionState, type ConnectionTable } from './connection-table.ts';
 import type { Connections } from './connections.ts';
 import type { DeliveryWindow } from './delivery-window.ts';
-import type { LogicSide } from './logic-side.ts';
+import { type LogicSide, NOWHERE } from './logic-side.ts';
 import type { MessageRate } from './message-rate.ts';
 import type { ProtocolErrors } from './protocol-errors.ts';
-import { HoldState, type RequestTracker } from './request-tracker.ts';
+import { HoldState, NO_PARTITION, NO_TAG, type RequestTracker } from './request-tracker.ts';
 
 export interface CommandLimits {
   readonly preLoginBodyBytesMax: number;
@@ -107,7 +107,7 @@ export class ClientCommands implements FrameSink<number> {
       return;
     }
     this.#table.transition(slot, ConnectionState.LoggingIn);
-    this.#requests.begin(slot, requestId, false);
+    this.#requests.begin(slot, requestId, false, NO_PARTITION);
     if (!this.#logic.login(slot, bytes, start, end)) {
       this.#connections.close(slot, CloseReason.Unavailable, this.#logic.retryAfterMs());
     }
@@ -175,14 +175,20 @@ export class ClientCommands implements FrameSink<number> {
     if (isSend && this.#requests.isHeld(slot) && !this.#passesHold(slot, requestId, bytes, start, end)) return;
     if (throttledMs > 0) {
       this.refuse(slot, requestId, ErrorCode.Throttled, isSend, Math.ceil(throttledMs));
-    } else if (!this.#logic.canForward(slot)) {
-      this.refuse(slot, requestId, ErrorCode.RetryLater, isSend, this.#logic.retryAfterMs());
-    } else if (!this.#requests.begin(slot, requestId, isSend)) {
-      this.refuse(slot, requestId, ErrorCode.Busy, isSend);
-    } else {
-      if (command === Command.Sync) this.#pull(slot, bytes, start, end);
-      this.#logic.forward(slot, command, requestId, bytes, start, end);
+      return;
     }
+    const partition = this.#logic.destination(slot, command, bytes, start, end);
+    if (partition === NOWHERE) {
+      this.refuse(slot, requestId, ErrorCode.RetryLater, isSend, this.#logic.retryAfterMs());
+      return;
+    }
+    const tag = this.#requests.begin(slot, requestId, isSend, partition);
+    if (tag === NO_TAG) {
+      this.refuse(slot, requestId, ErrorCode.Busy, isSend);
+      return;
+    }
+    if (command === Command.Sync) this.#pull(slot, bytes, start, end);
+    this.#logic.forward(slot, partition, command, tag, bytes, start, end);
   }
 
   /**

@@ -43,7 +43,7 @@ export const ConnectionFlag = {
   Known: 4,
   /** An acknowledged seq has not been reported to logic yet. */
   CursorDirty: 8,
-  /** The present trunk link knows this session. */
+  /** The owner of the user's partition knows this session. */
   Registered: 16,
   /** The client asked not to be pushed to. */
   SendOnly: 32,
@@ -172,11 +172,14 @@ export class ConnectionTable {
 
   /** Who is on a logged-in connection. */
   identity(slot: number): ConnectionIdentity {
-    const [app, uid, deviceType, deviceId] = (this.#identities[slot] ?? '').split(SEPARATOR);
-    if (app === undefined || uid === undefined || deviceType === undefined || deviceId === undefined) {
-      throw new Error(`connection ${slot} has no identity`);
-    }
+    const [app = '', uid = '', deviceType = '', deviceId = ''] = this.identityText(slot).split(SEPARATOR);
+    if (deviceId === '') throw new Error(`connection ${slot} has no identity`);
     return { app, uid, deviceType, deviceId };
+  }
+
+  /** `app\0uid\0deviceType\0deviceId`; '' before the login. */
+  identityText(slot: number): string {
+    return this.#identities[slot] ?? '';
   }
 
   /** Visits the connections of a user, newest first. Visitors may release any slot; a released one is left out. */

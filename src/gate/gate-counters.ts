@@ -24,8 +24,8 @@ export class GateCounters {
   notifies = 0;
   /** ERROR frames, by ErrorCode. */
   readonly errors: Float64Array = new Float64Array(256);
-  /** Trunk links that came up. */
-  trunkUps = 0;
+  /** Requests handed to the owner of a target that is not the owner of the sender. */
+  guestForwards = 0;
   /** Trunk frames about a connection that has gone. */
   staleFrames = 0;
   /** Times that reading from a client was paused because of its rate. */

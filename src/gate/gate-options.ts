@@ -3,6 +3,7 @@ import type { Clock } from '../clock/clock.ts';
 import type { Random } from '../clock/random.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Address, Transport } from '../net/transport.ts';
+import type { LogicDirectory } from '../trunk/logic-directory.ts';
 import type { TrunkAccess } from '../trunk/trunk-access.ts';
 import type { TrunkTimes } from '../trunk/trunk-link.ts';
 import type { AdmissionLimits } from './admission.ts';
@@ -43,8 +44,8 @@ export interface GateOptions {
   readonly bootId: string;
   /** Where clients dial; several listeners on one shared port accept faster. */
   readonly listen: readonly Address[];
-  /** Where the logic listens. */
-  readonly trunk: Address;
+  /** Which logics there are, and where they listen. */
+  readonly logics: LogicDirectory;
   readonly trunkTimes: TrunkTimes;
   readonly trunkAccess?: TrunkAccess | undefined;
   /** Where the trunk's sockets differ from those of clients. */

@@ -17,7 +17,7 @@ import { asBuffer } from '../net/bytes.ts';
 import { Outbox } from '../net/outbox.ts';
 import type { AcceptHandler, Stream } from '../net/transport.ts';
 import { CloseReason, FrameReader, writeGoaway } from '../protocol/index.ts';
-import { TrunkDialer } from '../trunk/trunk-dialer.ts';
+import type { LogicLinks } from '../trunk/logic-links.ts';
 import { TimingWheel } from '../wheel/timing-wheel.ts';
 import { Admission } from './admission.ts';
 import { ClientCommands } from './client-commands.ts';
@@ -65,7 +65,7 @@ export class Gate implements AcceptHandler {
   #stopping: Promise<void> | undefined;
 
   constructor(options: GateOptions) {
-    const { clock, limits, log, random } = options;
+    const { clock, limits, log, random, transport, name, bootId, logics, trunkTimes: times } = options;
     this.#options = options;
     this.#clock = clock;
     this.#outbox = new Outbox(clock);
@@ -77,30 +77,18 @@ export class Gate implements AcceptHandler {
     const window = new DeliveryWindow(this.#connections, this.#ackWheel, limits);
     this.#requests = new RequestTracker(limits.sendsInFlightMax);
     const errors = new ProtocolErrors(this.#connections, limits);
-    this.#logic = new LogicSide(
-      this.#connections,
-      window,
-      this.#requests,
-      errors,
+    this.#logic = new LogicSide(this.#connections, window, this.#requests, errors, limits, options.tellAddress, {
+      transport: options.trunkTransport ?? transport,
+      access: options.trunkAccess,
+      clock,
       random,
-      limits,
-      options.tellAddress,
       log,
-    );
-    this.#logic.dialer = new TrunkDialer(
-      {
-        transport: options.trunkTransport ?? options.transport,
-        clock,
-        random,
-        address: options.trunk,
-        times: options.trunkTimes,
-        access: options.trunkAccess,
-        role: 'gate',
-        name: options.name,
-        bootId: options.bootId,
-      },
-      this.#logic,
-    );
+      logics,
+      times,
+      role: 'gate',
+      name,
+      bootId,
+    });
     this.#pauses = new ReadPauses(this.#connections);
     this.#deadlines = new Deadlines(
       this.#connections,
@@ -141,9 +129,13 @@ export class Gate implements AcceptHandler {
     return this.#listening.closings;
   }
 
-  /** Whether a logic is there. */
+  /** Whether any logic is there. */
   get logicUp(): boolean {
     return this.#logic.up;
+  }
+
+  get logics(): LogicLinks {
+    return this.#logic.links;
   }
 
   get outbox(): Outbox {
@@ -184,7 +176,7 @@ export class Gate implements AcceptHandler {
   }
 
   async start(): Promise<void> {
-    this.#logic.dialer?.start();
+    this.#logic.links.start();
     this.#deadlines.start();
     await this.#listening.start();
     this.#port = this.#listening.port;
@@ -277,7 +269,7 @@ export class Gate implements AcceptHandler {
     this.#table.forEach(this.#abort);
     this.#refusals.cutAll();
     this.#deadlines.stop();
-    this.#logic.dialer?.stop();
+    this.#logic.links.stop();
   }
 
   /** Waits until every connection is gone, `boundMs` at most. */

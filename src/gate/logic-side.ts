@@ -1,71 +1,94 @@
 /**
  * The gate's side of the trunk: logins and requests out; answers, pushes and endings in.
  *
- * The gate never re-sends. When the link breaks, every request in flight is answered RETRY_LATER (its outcome is
- * unknown), logins are refused for now, and the connections stay. When a logic is back, all sessions are registered with
- * it again, a chunk per tick; each is then told its head, and a push that was lost in between shows as NOTIFY.
+ *   commands of a session ─► owner of its user's partition          (home; knows the session)
+ *   commands to a target  ─► owner of the target's partition        (as a guest there, unless it is the home)
+ *
+ * The gate never re-sends; what follows when an owner goes or changes stands in `registrar.ts`. Only the home speaks about
+ * a session: what a past owner still says is dropped.
  */
-import type { Clock } from '../clock/clock.ts';
 import type { Random } from '../clock/random.ts';
-import type { Logger } from '../log/logger.ts';
-import { Capability, CloseReason, Command, ErrorCode, readError, writeError, writeKick } from '../protocol/index.ts';
+import {
+  type CloseReason,
+  Command,
+  ErrorCode,
+  readConnect,
+  readError,
+  TARGET_COMMANDS,
+  writeKick,
+} from '../protocol/index.ts';
 import { dispatchToGate, type GateFrameHandler } from '../trunk/gate-dispatch.ts';
-import type { TrunkDialer, TrunkDialerOwner } from '../trunk/trunk-dialer.ts';
-import { writeClosed, writeForward, writeLogin, writePosition, writeRegister } from '../trunk/trunk-frames.ts';
+import { writeForwardFor } from '../trunk/guest-frames.ts';
+import { LogicLinks, type LogicLinksOptions, type LogicLinksOwner } from '../trunk/logic-links.ts';
+import { writeForward, writeLogin, writePosition } from '../trunk/trunk-frames.ts';
 import type { TrunkLink } from '../trunk/trunk-link.ts';
 import { type LoginAcceptedFrame, TrunkCommand } from '../trunk/trunk-protocol.ts';
 import { type AnnouncedLimits, writeWelcome } from './announced-limits.ts';
+import { capabilitiesOf, flagsOf } from './capability-flags.ts';
 import { ConnectionFlag, ConnectionState, type ConnectionTable } from './connection-table.ts';
 import type { Connections } from './connections.ts';
 import type { DeliveryWindow } from './delivery-window.ts';
 import type { ProtocolErrors } from './protocol-errors.ts';
-import type { RequestTracker } from './request-tracker.ts';
+import { Registrar } from './registrar.ts';
+import { NO_REQUEST, type RequestTracker } from './request-tracker.ts';
+import { SessionPartitions } from './session-partitions.ts';
 
-/** Sessions registered per tick after a logic has come back. */
-const REGISTER_CHUNK = 2000;
 const RETRY_AFTER_MS = 500;
 const RETRY_SPREAD_MS = 1500;
+/** No partition: the request cannot go anywhere now. */
+export const NOWHERE = -1;
+/** What only the owner of the session's user may say. */
+const HOME_FRAMES: ReadonlySet<number> = new Set([
+  TrunkCommand.LoginAccepted,
+  TrunkCommand.LoginRefused,
+  TrunkCommand.Push,
+  TrunkCommand.Head,
+  TrunkCommand.Resync,
+  TrunkCommand.EndSession,
+]);
+/** After these a SEND was not stored and may be repeated: what follows it must wait. */
+const HOLDING_ERRORS: ReadonlySet<number> = new Set([ErrorCode.Busy, ErrorCode.StoreUnavailable, ErrorCode.RetryLater]);
 
-export class LogicSide implements TrunkDialerOwner, GateFrameHandler {
-  /** Set once by the composition: the dialer needs its owner first. */
-  dialer: TrunkDialer | undefined;
+export class LogicSide implements LogicLinksOwner, GateFrameHandler {
+  readonly links: LogicLinks;
   readonly #connections: Connections;
   readonly #table: ConnectionTable;
   readonly #window: DeliveryWindow;
   readonly #requests: RequestTracker;
   readonly #errors: ProtocolErrors;
-  readonly #clock: Clock;
   readonly #random: Random;
   readonly #announced: AnnouncedLimits;
-  readonly #log: Logger;
   /** Whether remote addresses are read for logins (they cost memory). */
   readonly #tellAddress: boolean;
+  readonly #partitions: SessionPartitions = new SessionPartitions();
+  readonly #registrar: Registrar;
 
   constructor(
     connections: Connections,
     window: DeliveryWindow,
     requests: RequestTracker,
     errors: ProtocolErrors,
-    random: Random,
     announced: AnnouncedLimits,
     tellAddress: boolean,
-    log: Logger,
+    links: LogicLinksOptions,
   ) {
+    this.links = new LogicLinks(links, this);
     this.#connections = connections;
     this.#table = connections.table;
     this.#window = window;
     this.#requests = requests;
     this.#errors = errors;
-    this.#clock = connections.clock;
-    this.#random = random;
+    this.#random = links.random;
     this.#announced = announced;
     this.#tellAddress = tellAddress;
-    this.#log = log;
-    connections.onClosing((slot, reason) => this.#sessionClosed(slot, reason));
+    this.#registrar = new Registrar(connections, requests, errors, this.#partitions, this.links, () =>
+      this.retryAfterMs(),
+    );
   }
 
+  /** Whether any logic is there. */
   get up(): boolean {
-    return this.dialer?.link !== undefined;
+    return this.links.up;
   }
 
   /** A jittered wait for clients that come while no logic is there. */
@@ -73,11 +96,15 @@ export class LogicSide implements TrunkDialerOwner, GateFrameHandler {
     return Math.round(RETRY_AFTER_MS + RETRY_SPREAD_MS * this.#random.fraction());
   }
 
-  /** Passes a CONNECT on; false when no logic is there. */
+  /** Passes a CONNECT on; false when its user has no owner now. */
   login(slot: number, bytes: Buffer, start: number, end: number): boolean {
-    const link = this.dialer?.link;
-    if (link === undefined) return false;
     const table = this.#table;
+    // A CONNECT that cannot be read has no user: any owner refuses it.
+    const { app, uid } = readConnect(bytes, start, end) ?? { app: '', uid: '' };
+    if (!this.up) return false;
+    this.#partitions.identify(slot, app, uid, table.capacity);
+    const link = this.#home(slot);
+    if (link === undefined) return false;
     const address = this.#tellAddress ? (table.streams[slot]?.remoteAddress ?? '') : '';
     writeLogin(link.writer, slot, table.serial[slot] as number, address, bytes, start, end);
     link.touch();
@@ -85,20 +112,50 @@ export class LogicSide implements TrunkDialerOwner, GateFrameHandler {
     return true;
   }
 
-  /** Whether the logic that is there knows the session. */
-  canForward(slot: number): boolean {
-    return this.up && ((this.#table.flags[slot] as number) & ConnectionFlag.Registered) !== 0;
+  /**
+   * The partition that a request goes to; `NOWHERE` while there is no owner that would take it. Another than the home takes
+   * a request only of a session that its home has confirmed.
+   */
+  destination(slot: number, command: number, bytes: Buffer, start: number, end: number): number {
+    const flags = this.#table.flags[slot] as number;
+    if ((flags & ConnectionFlag.Registered) === 0) return NOWHERE;
+    const home = this.#partitions.homeOf(slot);
+    if (command < TARGET_COMMANDS.first) return home;
+    const target = this.#partitions.targetOf(slot, bytes, start, end);
+    const { routes } = this.links;
+    const link = routes.linkOf(target);
+    if (link === routes.linkOf(home)) return target;
+    return link === undefined || (flags & ConnectionFlag.Known) === 0 ? NOWHERE : target;
   }
 
-  forward(slot: number, command: number, requestId: number, bytes: Buffer, start: number, end: number): void {
-    const link = this.dialer?.link as TrunkLink;
-    writeForward(link.writer, slot, this.#table.serial[slot] as number, command, requestId, bytes, start, end);
+  /** @param partition what `destination` has answered just now */
+  forward(
+    slot: number,
+    partition: number,
+    command: number,
+    tag: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): void {
+    const link = this.links.routes.linkOf(partition) as TrunkLink;
+    const table = this.#table;
+    const serial = table.serial[slot] as number;
+    if (link === this.#home(slot)) writeForward(link.writer, slot, serial, command, tag, bytes, start, end);
+    else {
+      const capabilities = capabilitiesOf(table.flags[slot] as number);
+      const identity = table.identityText(slot);
+      const generation = table.generation[slot] as number;
+      const { writer } = link;
+      writeForwardFor(writer, slot, serial, identity, generation, capabilities, command, tag, bytes, start, end);
+      this.#connections.counters.guestForwards++;
+    }
     link.touch();
   }
 
   /** Asks for everything after `after` once more. */
   repush(slot: number, after: number): boolean {
-    if (!this.canForward(slot)) return false;
+    if (!this.#isRegistered(slot)) return false;
     this.#writePosition(TrunkCommand.Repush, slot, after);
     return true;
   }
@@ -106,30 +163,25 @@ export class LogicSide implements TrunkDialerOwner, GateFrameHandler {
   /** Reports the acknowledged seq of a connection whose cursor has moved since the last call. */
   reportCursor(slot: number): void {
     const flags = this.#table.flags[slot] as number;
-    if ((flags & ConnectionFlag.CursorDirty) === 0 || !this.canForward(slot)) return;
+    if ((flags & ConnectionFlag.CursorDirty) === 0 || !this.#isRegistered(slot)) return;
     this.#table.flags[slot] = flags & ~ConnectionFlag.CursorDirty;
     this.#writePosition(TrunkCommand.Cursor, slot, this.#table.ackedSeq[slot] as number);
   }
 
-  onUp(link: TrunkLink): void {
-    this.#connections.counters.trunkUps++;
-    this.#log.debug({ logic: link.peerBootId }, 'logic is there');
-    this.#registerFrom(link, 0);
+  onPartitions(count: number): void {
+    this.#registrar.repartition(count);
   }
 
-  onFrame(_link: TrunkLink, command: number, slot: number, bytes: Buffer, start: number, end: number): boolean {
+  onRoutesChanged(partitions: readonly number[]): void {
+    this.#registrar.routesChanged(partitions);
+  }
+
+  onFrame(link: TrunkLink, command: number, slot: number, bytes: Buffer, start: number, end: number): boolean {
+    if (HOME_FRAMES.has(command) && link !== this.#home(slot)) {
+      this.#connections.counters.staleFrames++;
+      return true;
+    }
     return dispatchToGate(this, command, slot, bytes, start, end);
-  }
-
-  onDown(reason: string): void {
-    this.#log.warn({ reason }, 'logic is away');
-    const table = this.#table;
-    table.forEach((slot) => {
-      table.flags[slot] = (table.flags[slot] as number) & ~(ConnectionFlag.Registered | ConnectionFlag.Known);
-      if (table.state[slot] === ConnectionState.LoggingIn) {
-        this.#connections.close(slot, CloseReason.Unavailable, this.retryAfterMs());
-      } else if (this.#requests.inFlight(slot) > 0) this.#abandon(slot);
-    });
   }
 
   onLoginAccepted(slot: number, serial: number, frame: LoginAcceptedFrame): void {
@@ -142,10 +194,10 @@ export class LogicSide implements TrunkDialerOwner, GateFrameHandler {
     table.identify(slot, frame.app, frame.uid, frame.deviceType, frame.deviceId);
     table.generation[slot] = frame.generation;
     table.loggedInAtS[slot] = frame.loggedInAtS;
-    table.flags[slot] = ConnectionFlag.Registered | ConnectionFlag.Known | sendOnlyFlag(frame.capabilities);
+    table.flags[slot] = ConnectionFlag.Registered | ConnectionFlag.Known | flagsOf(frame.capabilities);
     this.#window.restart(slot, frame.epoch, frame.startSeq, frame.head);
     const requestId = this.#requests.takeOldest(slot);
-    writeWelcome(this.#connections.writer, requestId, frame, this.#announced, this.#clock.wallMs());
+    writeWelcome(this.#connections.writer, requestId, frame, this.#announced, this.#connections.clock.wallMs());
     this.#connections.send(slot);
     if (frame.resync) this.#window.resync(slot, frame.epoch, frame.floor, frame.head);
   }
@@ -162,7 +214,7 @@ export class LogicSide implements TrunkDialerOwner, GateFrameHandler {
     slot: number,
     serial: number,
     command: number,
-    requestId: number,
+    tag: number,
     epoch: number,
     ackedSeq: number,
     pushedSeq: number,
@@ -174,10 +226,16 @@ export class LogicSide implements TrunkDialerOwner, GateFrameHandler {
       this.#connections.counters.staleFrames++;
       return;
     }
-    this.#requests.end(slot, requestId);
+    const code = command === Command.Error ? (readError(bytes, start, end)?.code ?? 0) : 0;
+    if (code !== 0 && HOLDING_ERRORS.has(code) && this.#requests.isSend(slot, tag)) this.#requests.hold(slot);
+    const requestId = this.#requests.end(slot, tag);
+    if (requestId === NO_REQUEST) {
+      this.#connections.counters.staleFrames++;
+      return;
+    }
     if (!this.#connections.sendBody(slot, command, requestId, bytes, start, end)) return;
     if (epoch !== 0) this.#window.replied(slot, command, epoch, ackedSeq, pushedSeq, end - start);
-    if (command === Command.Error) this.#errors.answered(slot, readError(bytes, start, end)?.code ?? 0);
+    if (command === Command.Error) this.#errors.answered(slot, code);
   }
 
   onPush(slot: number, serial: number, epoch: number, seq: number, bytes: Buffer, start: number, end: number): void {
@@ -199,6 +257,12 @@ export class LogicSide implements TrunkDialerOwner, GateFrameHandler {
     else this.#connections.counters.staleFrames++;
   }
 
+  onResync(slot: number, serial: number, epoch: number, floor: number, head: number): void {
+    if (!this.#connections.isReady(slot, serial)) this.#connections.counters.staleFrames++;
+    else if (this.#table.epoch[slot] === epoch) this.#window.head(slot, epoch, head);
+    else this.#window.resync(slot, epoch, floor, head);
+  }
+
   onEndSession(slot: number, serial: number, reason: number, kick: boolean, deviceType: string): void {
     if (!this.#table.isCurrent(slot, serial)) {
       this.#connections.counters.staleFrames++;
@@ -211,60 +275,24 @@ export class LogicSide implements TrunkDialerOwner, GateFrameHandler {
     this.#connections.close(slot, reason as CloseReason);
   }
 
+  onEndGuest(slot: number, serial: number, reason: number): void {
+    if (this.#connections.isReady(slot, serial)) this.#connections.close(slot, reason as CloseReason);
+    else this.#connections.counters.staleFrames++;
+  }
+
   #writePosition(command: typeof TrunkCommand.Repush | typeof TrunkCommand.Cursor, slot: number, seq: number): void {
-    const link = this.dialer?.link as TrunkLink;
+    const link = this.#home(slot) as TrunkLink;
     const table = this.#table;
     writePosition(link.writer, command, slot, table.serial[slot] as number, table.epoch[slot] as number, seq);
     link.touch();
   }
 
-  /** Everything in flight on the connection has an unknown outcome. */
-  #abandon(slot: number): void {
-    const retryAfterMs = this.retryAfterMs();
-    let sends = 0;
-    this.#requests.abandon(slot, (requestId, isSend) => {
-      if (isSend) sends++;
-      writeError(this.#connections.writer, requestId, { code: ErrorCode.RetryLater, retryAfterMs, detail: '' });
-      if (this.#connections.send(slot)) this.#errors.answered(slot, ErrorCode.RetryLater);
-    });
-    if (sends > 0 && this.#table.state[slot] === ConnectionState.Ready) this.#requests.hold(slot);
+  #home(slot: number): TrunkLink | undefined {
+    return this.links.routes.linkOf(this.#partitions.homeOf(slot));
   }
 
-  #registerFrom(link: TrunkLink, from: number): void {
-    if (link.closed) return;
-    const table = this.#table;
-    const register = (slot: number): void => this.#register(link, slot);
-    const next = table.forEach(register, from, REGISTER_CHUNK);
-    link.touch();
-    if (next >= 0) this.#clock.defer(() => this.#registerFrom(link, next));
+  /** Whether the owner of the session's user knows it. */
+  #isRegistered(slot: number): boolean {
+    return ((this.#table.flags[slot] as number) & ConnectionFlag.Registered) !== 0;
   }
-
-  #register(link: TrunkLink, slot: number): void {
-    const table = this.#table;
-    const flags = table.flags[slot] as number;
-    if (table.state[slot] !== ConnectionState.Ready || (flags & ConnectionFlag.Registered) !== 0) return;
-    table.flags[slot] = flags | ConnectionFlag.Registered;
-    writeRegister(link.writer, slot, table.serial[slot] as number, {
-      ...table.identity(slot),
-      generation: table.generation[slot] as number,
-      capabilities: (flags & ConnectionFlag.SendOnly) !== 0 ? Capability.SendOnly : 0,
-      epoch: table.epoch[slot] as number,
-      ackedSeq: table.ackedSeq[slot] as number,
-      loggedInAtS: table.loggedInAtS[slot] as number,
-    });
-  }
-
-  #sessionClosed(slot: number, reason: CloseReason): void {
-    this.#requests.forget(slot);
-    const link = this.dialer?.link;
-    const table = this.#table;
-    if (link === undefined || ((table.flags[slot] as number) & ConnectionFlag.Registered) === 0) return;
-    const epoch = table.epoch[slot] as number;
-    writeClosed(link.writer, slot, table.serial[slot] as number, reason, epoch, table.ackedSeq[slot] as number);
-    link.touch();
-  }
-}
-
-function sendOnlyFlag(capabilities: number): number {
-  return (capabilities & Capability.SendOnly) !== 0 ? ConnectionFlag.SendOnly : 0;
 }

@@ -2,7 +2,9 @@
  * Command code → who handles it. Gates forward every command of the session and target ranges, also ones they do not
  * know, so a new command needs a row here and nothing in a gate.
  */
-import { SESSION_COMMANDS, TARGET_COMMANDS } from '../protocol/index.ts';
+import { Command, ErrorCode, SESSION_COMMANDS, TARGET_COMMANDS } from '../protocol/index.ts';
+import type { LogicCounters } from './logic-counters.ts';
+import type { ErrorReplies } from './replies.ts';
 import type { LiveSession } from './session-lifecycle.ts';
 
 /** The body is `bytes[start, end)`, valid during the call only. */
@@ -16,6 +18,15 @@ export type CommandHandler = (
 
 export class CommandTable {
   readonly #handlers: (CommandHandler | undefined)[] = new Array(256).fill(undefined);
+  readonly #errors: ErrorReplies;
+  readonly #isConfirmed: (session: LiveSession) => boolean;
+  readonly #counters: LogicCounters;
+
+  constructor(errors: ErrorReplies, isConfirmed: (session: LiveSession) => boolean, counters: LogicCounters) {
+    this.#errors = errors;
+    this.#isConfirmed = isConfirmed;
+    this.#counters = counters;
+  }
 
   set(command: number, handler: CommandHandler): this {
     if (command < SESSION_COMMANDS.first || command > TARGET_COMMANDS.last) {
@@ -25,7 +36,13 @@ export class CommandTable {
     return this;
   }
 
-  get(command: number): CommandHandler | undefined {
-    return this.#handlers[command];
+  run(session: LiveSession, command: number, requestId: number, bytes: Buffer, start: number, end: number): void {
+    this.#counters.commandsIn[command]!++;
+    const handler = this.#handlers[command];
+    if (handler === undefined) this.#errors.write(session, requestId, ErrorCode.UnknownCommand);
+    else if (command !== Command.Send && !this.#isConfirmed(session)) {
+      // SEND refuses by itself: what follows it must be held.
+      this.#errors.write(session, requestId, ErrorCode.Busy);
+    } else handler(session, requestId, bytes, start, end);
   }
 }

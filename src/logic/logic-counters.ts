@@ -18,6 +18,10 @@ export class LogicCounters {
   reauthentications = 0;
   revocations = 0;
   registers = 0;
+  /** Sessions dropped here because another logic owns their users' partition. */
+  sessionsHandedOver = 0;
+  /** Commands of sessions that another logic owns, to targets here. */
+  guestCommands = 0;
   /** Sessions told to end, by CloseReason. */
   readonly sessionsEnded: Float64Array = new Float64Array(256);
   /** Commands from clients, by command. */

@@ -9,19 +9,10 @@
  */
 import type { StreamHost } from '../bus/entry-handler.ts';
 import type { PushEntry } from '../bus/push-entry.ts';
-import { StreamAppend } from '../bus/stream-append.ts';
-import type { AppId, Epoch, Uid } from '../model/ids.ts';
-import { Command, ErrorCode } from '../protocol/index.ts';
+import type { AppId, Epoch, PartitionNumber, Uid } from '../model/ids.ts';
+import { Command, type ErrorCode } from '../protocol/index.ts';
 import { SessionRegistry } from '../session/session-registry.ts';
-import {
-  type CommitSink,
-  type Committed,
-  type Operation,
-  OperationType,
-  type RefusalReason,
-  type StoredMessage,
-  type StoreInfo,
-} from '../store/store.ts';
+import type { CommitSink, Committed, Operation, RefusalReason, StoredMessage, StoreInfo } from '../store/store.ts';
 import { dispatchToLogic, type LogicFrameHandler } from '../trunk/trunk-dispatch.ts';
 import type { TrunkLink } from '../trunk/trunk-link.ts';
 import {
@@ -30,25 +21,28 @@ import {
   type ApiSessionsFrame,
   type BackupFrame,
   type RegisterFrame,
+  type SessionIdentity,
   TRUNK_VERSION,
 } from '../trunk/trunk-protocol.ts';
 import { TrunkServer, type TrunkServerOwner } from '../trunk/trunk-server.ts';
-import { PushAppend, SendAppend } from './append-operations.ts';
 import { Backups } from './backups.ts';
 import { CommandTable } from './command-table.ts';
 import { Cursors } from './cursors.ts';
 import { Delivery } from './delivery.ts';
+import { Guests } from './guests.ts';
 import { HoldSet } from './hold-set.ts';
 import { LogicCounters } from './logic-counters.ts';
 import type { LogicOptions } from './logic-options.ts';
 import { Login } from './login.ts';
 import { LoginLimits } from './login-limits.ts';
+import { Outcomes } from './outcomes.ts';
+import { Ownership } from './ownership.ts';
 import { PushApi, SYSTEM_SENDER } from './push-api.ts';
-import { type Reauthenticate, Reauthentication } from './reauthentication.ts';
+import { Reauthentication } from './reauthentication.ts';
 import { Registration } from './registration.ts';
 import { ErrorReplies } from './replies.ts';
 import { Send } from './send.ts';
-import { type KickRevoke, SessionAdmin } from './session-admin.ts';
+import { SessionAdmin } from './session-admin.ts';
 import { type LiveSession, SessionLifecycle } from './session-lifecycle.ts';
 import { Sync } from './sync.ts';
 
@@ -60,20 +54,22 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
   readonly counters: LogicCounters = new LogicCounters();
   readonly sessions: SessionRegistry<TrunkLink> = new SessionRegistry();
   /** Who handles which command; a newer command is one more row. */
-  readonly commands: CommandTable = new CommandTable();
+  readonly commands: CommandTable;
   readonly errors: ErrorReplies;
+  /** What this logic owns of the store; told by a store that others share. */
+  readonly ownership: Ownership;
+  readonly guests: Guests;
   readonly #options: LogicOptions;
   readonly #cursors: Cursors;
   readonly #lifecycle: SessionLifecycle;
   readonly #login: Login;
-  readonly #send: Send;
   readonly #sync: Sync;
   readonly #reauthentication: Reauthentication;
   readonly #registration: Registration;
   readonly #pushApi: PushApi;
   readonly #admin: SessionAdmin;
   readonly #backups: Backups;
-  #delivery: Delivery | undefined;
+  readonly #outcomes: Outcomes;
   #server: TrunkServer | undefined;
   #state: LogicState = LogicState.New;
   #stopping: Promise<void> | undefined;
@@ -93,16 +89,19 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
     this.#lifecycle = lifecycle;
     this.#login = new Login(options, apps, lifecycle, cursors, counters, logins);
     this.#registration = new Registration(store, clock, log, sessions, lifecycle, counters);
+    this.guests = new Guests(clock, holds);
+    const links = (): Iterable<TrunkLink> => this.#server?.links ?? [];
+    this.ownership = new Ownership(store, clock, log, sessions, lifecycle, counters, links);
     const send = new Send(store, holds, lifecycle, errors, this.#registration.isConfirmed);
     const sync = new Sync(store, clock, log, limits, lifecycle, cursors, errors, counters);
-    this.#send = send;
     this.#sync = sync;
     const knowsApp = (app: string): boolean => apps.has(app);
     this.#pushApi = new PushApi(store, knowsApp, counters);
     this.#admin = new SessionAdmin(store, clock, sessions, lifecycle, knowsApp, counters);
     this.#backups = new Backups(options.backup, log);
     this.#reauthentication = new Reauthentication(options, lifecycle, errors, counters);
-    this.commands
+    this.#outcomes = new Outcomes(this.#login, send, this.#pushApi, cursors, this.#admin, this.#reauthentication);
+    this.commands = new CommandTable(errors, this.#registration.isConfirmed, counters)
       .set(Command.Send, send.handle)
       .set(Command.Sync, sync.handle)
       .set(Command.Reauth, this.#reauthentication.handle);
@@ -112,7 +111,9 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
   async start(): Promise<StoreInfo> {
     const { store, transport, clock, addresses, times, bootId, trunkAccess } = this.#options;
     const info = await store.open(this);
-    this.#delivery = new Delivery(this.sessions, this.errors, this.#pushApi, this.counters, info.durability);
+    this.#lifecycle.partitions = info.partitions;
+    if (info.shared !== true) this.ownership.ownAll(info.partitions);
+    this.#outcomes.delivery = new Delivery(this.sessions, this.errors, this.#pushApi, this.counters, info.durability);
     const welcome = { version: TRUNK_VERSION, bootId, partitions: info.partitions, durability: info.durability };
     this.#server = new TrunkServer({ transport, clock, addresses, times, welcome, access: trunkAccess }, this);
     this.#state = LogicState.Running;
@@ -133,6 +134,8 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
     this.#reauthentication.stop();
     this.#registration.stop();
     this.#lifecycle.stop();
+    this.ownership.stop();
+    this.guests.stop();
     this.#cursors.flush();
     await this.#options.store.close();
     await this.#server?.stop();
@@ -141,6 +144,7 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
 
   onLinkUp(link: TrunkLink): void {
     this.counters.linksUp++;
+    this.ownership.tell(link);
     this.#options.log.debug({ peer: link.peerName, boot: link.peerBootId }, 'a trunk link is up');
   }
 
@@ -148,6 +152,7 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
     this.counters.linksDown++;
     this.#options.log.debug({ peer: link.peerName, boot: link.peerBootId, reason }, 'a trunk link is down');
     this.#login.linkDown(link);
+    this.guests.linkDown(link);
     this.#lifecycle.linkDown(link);
   }
 
@@ -185,13 +190,31 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
       this.counters.staleCommands++;
       return;
     }
-    this.counters.commandsIn[command]!++;
-    const handler = this.commands.get(command);
-    if (handler === undefined) this.errors.write(session, requestId, ErrorCode.UnknownCommand);
-    else if (command !== Command.Send && !this.#registration.isConfirmed(session)) {
-      // SEND refuses by itself: what follows it must be held.
-      this.errors.write(session, requestId, ErrorCode.Busy);
-    } else handler(session, requestId, bytes, start, end);
+    this.commands.run(session, command, requestId, bytes, start, end);
+  }
+
+  hasGuest(link: TrunkLink, slot: number, serial: number): boolean {
+    return this.guests.find(link, slot, serial) !== undefined;
+  }
+
+  onGuest(link: TrunkLink, slot: number, serial: number, identity: SessionIdentity): void {
+    this.guests.admit(link, slot, serial, identity);
+  }
+
+  onForwardFor(
+    link: TrunkLink,
+    slot: number,
+    serial: number,
+    command: number,
+    requestId: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): void {
+    const guest = this.guests.find(link, slot, serial);
+    if (guest === undefined || guest.ended) return;
+    this.counters.guestCommands++;
+    this.commands.run(guest, command, requestId, bytes, start, end);
   }
 
   onCursor(link: TrunkLink, slot: number, serial: number, epoch: number, seq: number): void {
@@ -219,7 +242,10 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
   }
 
   onRegister(link: TrunkLink, slot: number, serial: number, frame: RegisterFrame): void {
-    this.#registration.handle(link, slot, serial, frame);
+    // A gate that has not heard yet who owns its user tells that one as well.
+    if (this.ownership.owns(this.#lifecycle.partitionOf(frame))) {
+      this.#registration.handle(link, slot, serial, frame);
+    }
   }
 
   onApiPush(link: TrunkLink, requestId: number, frame: ApiPushFrame): void {
@@ -240,13 +266,7 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
 
   committed(batch: readonly Committed<Operation>[]): void {
     this.counters.commits++;
-    for (const operation of batch) {
-      if (operation.type === OperationType.Append) this.#delivery?.committed(operation);
-      else if (operation.type === OperationType.Login) this.#login.committed(operation);
-      else if (operation.type === OperationType.Revoke) this.#admin.committed(operation as Committed<KickRevoke>);
-      else if (operation.type === OperationType.Reauthenticate)
-        this.#reauthentication.committed(operation as Committed<Reauthenticate>);
-    }
+    this.#outcomes.committed(batch);
   }
 
   faultOf(push: PushEntry): ErrorCode | 0 {
@@ -254,18 +274,17 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
   }
 
   copied(app: AppId, epoch: Epoch, message: StoredMessage): void {
-    this.#delivery?.copied(app, epoch, message);
+    this.#outcomes.delivery?.copied(app, epoch, message);
   }
 
   refused(operation: Operation, reason: RefusalReason): void {
-    if (operation instanceof SendAppend) this.#send.refused(operation, reason);
-    else if (operation instanceof PushAppend) this.#pushApi.refused(operation, reason);
-    else if (operation instanceof StreamAppend) operation.context.refused(operation);
-    else if (operation.type === OperationType.Login) this.#login.refused(operation, reason);
-    else if (operation.type === OperationType.Cursor) this.#cursors.refused(operation);
-    else if (operation.type === OperationType.Revoke) this.#admin.refused(operation as KickRevoke, reason);
-    else if (operation.type === OperationType.Reauthenticate)
-      this.#reauthentication.refused(operation as Reauthenticate, reason);
+    this.#outcomes.refused(operation, reason);
+  }
+
+  /** The partition has another owner, or will: the outcome of these operations is not known. */
+  lost(partition: PartitionNumber, unknown: readonly Operation[]): void {
+    this.#outcomes.lost(unknown);
+    this.ownership.lost(partition);
   }
 
   /** Nothing is acknowledged any more. Ending the links lets the gates answer that the outcome is unknown. */

@@ -13,7 +13,13 @@
  */
 import type { AppId, Uid } from '../model/ids.ts';
 import { CloseReason, CredentialType, readConnect } from '../protocol/index.ts';
-import { type Committed, type LoginOperation, LoginStatus, RefusalReason } from '../store/store.ts';
+import {
+  type Committed,
+  type LoginOperation,
+  LoginStatus,
+  RefusalReason,
+  StoreUnavailableError,
+} from '../store/store.ts';
 import { writeLoginAccepted, writeLoginRefused } from '../trunk/trunk-frames.ts';
 import type { TrunkLink } from '../trunk/trunk-link.ts';
 import { AdmissionQueue } from './admission-queue.ts';
@@ -143,10 +149,19 @@ export class Login {
     this.#finished();
   }
 
+  /** Whether it is committed is not known. The gate ends the connection: its partition has another owner. */
+  lost(operation: LoginOperation): void {
+    const attempt = operation.context as LoginAttempt;
+    this.#pending.remove(attempt);
+    attempt.abandoned = true;
+    this.#finished();
+  }
+
   async #verify(attempt: LoginAttempt): Promise<void> {
     // Those before it in the queue may have used up what there is to fail.
     if (!attempt.abandoned && !this.#isLimited(attempt)) {
       const reason = await this.#decide(attempt).catch((error: unknown) => {
+        if (error instanceof StoreUnavailableError) return CloseReason.Unavailable;
         this.#options.log.error({ error }, 'a login failed');
         return CloseReason.InternalError;
       });

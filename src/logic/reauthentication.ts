@@ -92,6 +92,11 @@ export class Reauthentication {
     this.#finish(operation.context, code);
   }
 
+  /** Whether it is committed is not known. */
+  lost(operation: Reauthenticate): void {
+    this.#finish(operation.context, ErrorCode.RetryLater);
+  }
+
   async #verify(request: Request): Promise<void> {
     const { session } = request;
     const { app, uid, deviceId } = session;

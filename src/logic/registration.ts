@@ -1,5 +1,5 @@
 /**
- * After a restart of logic the gates register the sessions they hold. Each is in place at once, so that pushes reach it,
+ * After a restart of logic, or when a partition comes to it, the gates register the sessions they hold. Each is in place at once, so that pushes reach it,
  * and is then compared with the store: it is told the committed head, or, when it is no longer current, to end. Until
  * then it may not send.
  *
@@ -9,7 +9,7 @@ import type { Clock } from '../clock/clock.ts';
 import type { Logger } from '../log/logger.ts';
 import { CloseReason } from '../protocol/index.ts';
 import { type SessionRegistry, SLOTS_MAX } from '../session/session-registry.ts';
-import type { Store, UserState } from '../store/store.ts';
+import { type Store, StoreUnavailableError, type UserState } from '../store/store.ts';
 import { writePosition } from '../trunk/trunk-frames.ts';
 import type { TrunkLink } from '../trunk/trunk-link.ts';
 import { type RegisterFrame, TrunkCommand } from '../trunk/trunk-protocol.ts';
@@ -19,11 +19,13 @@ import type { LogicCounters } from './logic-counters.ts';
 import type { LiveSession, SessionLifecycle } from './session-lifecycle.ts';
 
 const READS_IN_FLIGHT_MAX = 256;
+const READ_AGAIN_MS = 500;
 /** No credential of a login is older, clocks that differ included. */
 const CREDENTIAL_AGE_MS_MAX: number = TOKEN_LIFETIME_MAX_MS + CLOCK_LEEWAY_MS;
 
 export class Registration {
   readonly #store: Store;
+  readonly #clock: Clock;
   readonly #log: Logger;
   readonly #registry: SessionRegistry<TrunkLink>;
   readonly #lifecycle: SessionLifecycle;
@@ -40,6 +42,7 @@ export class Registration {
     counters: LogicCounters,
   ) {
     this.#store = store;
+    this.#clock = clock;
     this.#log = log;
     this.#registry = registry;
     this.#lifecycle = lifecycle;
@@ -84,6 +87,12 @@ export class Registration {
     try {
       if (!session.ended) this.#confirm(session, await this.#store.readUser(session.app, session.uid));
     } catch (error) {
+      if (error instanceof StoreUnavailableError && !session.ended) {
+        // It may not send until the store answers, and when another logic has its partition it is dropped.
+        this.#clock.setTimer(() => this.#queue.offer(session), READ_AGAIN_MS);
+        this.#queue.finished();
+        return;
+      }
       this.#log.error({ error }, 'a registered session cannot be compared with the store');
       this.#lifecycle.end(session, CloseReason.InternalError);
     }

@@ -8,10 +8,12 @@
  * still count.
  */
 import type { Clock } from '../clock/clock.ts';
-import type { DeviceType, Generation } from '../model/ids.ts';
+import type { AppId, DeviceType, Generation } from '../model/ids.ts';
+import { partitionOf } from '../model/partition.ts';
 import { CloseReason } from '../protocol/index.ts';
 import type { Session, SessionPlace } from '../session/session.ts';
 import type { SessionRegistry } from '../session/session-registry.ts';
+import { writeEndGuest } from '../trunk/guest-frames.ts';
 import { writeEndSession } from '../trunk/trunk-frames.ts';
 import type { TrunkLink } from '../trunk/trunk-link.ts';
 import type { SessionIdentity } from '../trunk/trunk-protocol.ts';
@@ -32,6 +34,8 @@ export class SessionLifecycle {
   readonly #limits: LoginLimits;
   readonly #maxAgeMs: number;
   readonly #expiry: SessionExpiry;
+  /** Of the store; known once it is open. */
+  partitions = 1;
 
   /** @param maxAgeMs how long a session lives on one credential; 0 for ever */
   constructor(
@@ -62,7 +66,11 @@ export class SessionLifecycle {
   ): LiveSession {
     const before = this.#registry.at(place.link, place.slot);
     if (before !== undefined) this.drop(before);
-    return this.#registry.open(identity, place, epoch, ackedSeq, loggedInAtS);
+    return this.#registry.open(identity, place, this.partitionOf(identity), epoch, ackedSeq, loggedInAtS);
+  }
+
+  partitionOf({ app, uid }: SessionIdentity): number {
+    return partitionOf(app as AppId, uid, this.partitions);
   }
 
   /** When a session that authenticates now ends, unix seconds; 0 for never. */
@@ -86,6 +94,10 @@ export class SessionLifecycle {
 
   /** Tells the gate to end the session. @param deviceType with `kick`: which type of device took over */
   end(session: LiveSession, reason: CloseReason, kick = false, deviceType = ''): void {
+    if (this.#registry.at(session.link, session.slot) !== session) {
+      this.#endGuest(session, reason);
+      return;
+    }
     if (!this.#registry.retire(session)) return;
     this.#counters.sessionsEnded[reason]!++;
     this.#release(session);
@@ -138,6 +150,16 @@ export class SessionLifecycle {
     for (const session of this.#registry.sessionsOf(app, uid)) {
       if (session.generation !== 0 && generations.includes(session.generation)) this.end(session, reason);
     }
+  }
+
+  /** Somebody else's session that sends here: its gate ends the connection, its owner hears of it from there. */
+  #endGuest(guest: LiveSession, reason: CloseReason): void {
+    if (guest.ended || guest.link.closed) return;
+    guest.ended = true;
+    this.#counters.sessionsEnded[reason]!++;
+    this.#holds.free(guest);
+    writeEndGuest(guest.link.writer, guest.slot, guest.serial, reason);
+    guest.link.touch();
   }
 
   #release(session: LiveSession): void {

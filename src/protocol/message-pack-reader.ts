@@ -80,6 +80,14 @@ export class MessagePackReader {
     return bytes.toString('utf8', start, start + length);
   }
 
+  /** As `str`, without making one: the offset of its first byte; `position` is its end. */
+  strStart(): number {
+    const length = this.#strLength(this.#byte());
+    const start = this.#position;
+    this.#take(length);
+    return start;
+  }
+
   /** A view of the binary's bytes, valid as long as the body is. Copy what must outlive it. */
   bin(): Buffer {
     const length = this.#binLength(this.#byte());

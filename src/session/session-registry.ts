@@ -42,6 +42,7 @@ export class SessionRegistry<Link> {
   open(
     identity: SessionIdentity,
     place: SessionPlace<Link>,
+    partition: number,
     epoch: number,
     ackedSeq: number,
     loggedInAtS: number,
@@ -52,7 +53,7 @@ export class SessionRegistry<Link> {
     if (occupant !== undefined) this.close(occupant);
     const app = this.#appOf(identity.app);
     const shared = { ...identity, app: app.app, deviceType: this.#shared(identity.deviceType) };
-    const session = new Session(shared, place, epoch, ackedSeq, loggedInAtS);
+    const session = new Session(shared, place, partition, epoch, ackedSeq, loggedInAtS);
     this.#slotsOf(link, slot)[slot] = session;
     const others = app.users.get(session.uid);
     if (others === undefined) app.users.set(session.uid, session);
@@ -71,6 +72,13 @@ export class SessionRegistry<Link> {
   /** Whoever is in this place, retired or not. */
   at(link: Link, slot: number): Session<Link> | undefined {
     return this.#links.get(link)?.[slot];
+  }
+
+  /** Visits every session, the retired ones too. Visitors may close none. */
+  forEach(visit: (session: Session<Link>) => void): void {
+    for (const slots of this.#links.values()) {
+      for (const session of slots) if (session !== undefined) visit(session);
+    }
   }
 
   /** The sessions of a user. A single one comes without an array; do not keep the array. */

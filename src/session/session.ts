@@ -10,7 +10,7 @@ export interface SessionPlace<Link> {
   readonly serial: number;
 }
 
-/** An authenticated uid and device on one connection. Fourteen fields, 136 bytes: there may be a million of them. */
+/** An authenticated uid and device on one connection. Fifteen fields, 144 bytes: there may be a million of them. */
 export class Session<Link> {
   readonly app: AppId;
   readonly uid: Uid;
@@ -22,6 +22,8 @@ export class Session<Link> {
   readonly link: Link;
   readonly slot: number;
   readonly serial: number;
+  /** Of its user. */
+  readonly partition: number;
   /** Unix seconds. */
   readonly loggedInAtS: number;
   /** Where its end of life is filed; 0 for nowhere. */
@@ -36,6 +38,7 @@ export class Session<Link> {
   constructor(
     identity: SessionIdentity,
     place: SessionPlace<Link>,
+    partition: number,
     epoch: number,
     ackedSeq: number,
     loggedInAtS: number,
@@ -49,6 +52,7 @@ export class Session<Link> {
     this.link = place.link;
     this.slot = place.slot;
     this.serial = place.serial;
+    this.partition = partition;
     this.loggedInAtS = loggedInAtS;
     this.epoch = epoch as Epoch;
     this.ackedSeq = ackedSeq as Seq;

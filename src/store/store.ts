@@ -274,6 +274,11 @@ export interface Store {
   close(): Promise<void>;
 }
 
+/** What was asked for cannot be read now: another logic owns it, or the server that has it does not answer. */
+export class StoreUnavailableError extends Error {
+  override readonly name = 'StoreUnavailableError';
+}
+
 /** Opening failed for a reason the operator must know: another owner, corruption, a wrong version. */
 export class StoreOpenError extends Error {
   override readonly name = 'StoreOpenError';

@@ -28,7 +28,10 @@ export interface GateFrameHandler {
   onPush(slot: number, serial: number, epoch: number, seq: number, bytes: Buffer, start: number, end: number): void;
   onMulticast(command: number, targets: Buffer, bytes: Buffer, start: number, end: number): void;
   onHead(slot: number, serial: number, epoch: number, head: number): void;
+  onResync(slot: number, serial: number, epoch: number, floor: number, head: number): void;
   onEndSession(slot: number, serial: number, reason: number, kick: boolean, deviceType: string): void;
+  /** A command that went to the owner of its target breaks the rules: the connection ends. */
+  onEndGuest(slot: number, serial: number, reason: number): void;
 }
 
 /** Hands one frame to the gate's handler; false when it is not a frame that a gate understands. */
@@ -55,6 +58,10 @@ export function dispatchToGate(
       return dispatchLoginAccepted(handler, slot, first);
     case TrunkCommand.LoginRefused:
       return dispatchLoginRefused(handler, slot, first);
+    case TrunkCommand.EndGuest:
+      return dispatchEndGuest(handler, slot, first);
+    case TrunkCommand.Resync:
+      return dispatchResync(handler, slot, first);
     case TrunkCommand.EndSession:
       return dispatchEndSession(handler, slot, first);
     default:
@@ -96,6 +103,22 @@ function dispatchHead(handler: GateFrameHandler, slot: number, serial: number): 
   const head = reader.uint(INTEGER_MAX);
   if (reader.failed) return false;
   handler.onHead(slot, serial, epoch, head);
+  return true;
+}
+
+function dispatchEndGuest(handler: GateFrameHandler, slot: number, serial: number): boolean {
+  const reason = reader.uint(0xff);
+  if (reader.failed) return false;
+  handler.onEndGuest(slot, serial, reason);
+  return true;
+}
+
+function dispatchResync(handler: GateFrameHandler, slot: number, serial: number): boolean {
+  const epoch = reader.uint(U32);
+  const floor = reader.uint(INTEGER_MAX);
+  const head = reader.uint(INTEGER_MAX);
+  if (reader.failed) return false;
+  handler.onResync(slot, serial, epoch, floor, head);
   return true;
 }
 

@@ -97,6 +97,7 @@ export class ListenerHandshake {
   #trust(link: TrunkLink, hello: HelloFrame, proof: Uint8Array): void {
     this.gone(link);
     link.peerName = hello.name;
+    link.peerRole = hello.role;
     link.peerBootId = hello.bootId;
     link.trust();
     writeWelcome(link.writer, this.#welcome, proof);

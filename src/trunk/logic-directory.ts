@@ -13,3 +13,16 @@ export interface LogicDirectory {
   start(onChange: () => void): void;
   stop(): void;
 }
+
+/** A list that is known from the start: the one logic of a machine, or those of the configuration. */
+export class StaticDirectory implements LogicDirectory {
+  readonly logics: readonly LogicAddress[];
+
+  constructor(logics: readonly LogicAddress[]) {
+    this.logics = logics;
+  }
+
+  start(): void {}
+
+  stop(): void {}
+}

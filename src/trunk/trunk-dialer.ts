@@ -36,7 +36,7 @@ export interface TrunkDialerOwner {
   /** A frame of the logic; false ends the link. */
   onFrame(link: TrunkLink, command: number, requestId: number, bytes: Buffer, start: number, end: number): boolean;
   /** Only after `onUp`. Everything in flight on the link has an unknown outcome. */
-  onDown(reason: string): void;
+  onDown(link: TrunkLink, reason: string): void;
 }
 
 export class TrunkDialer implements DialHandler, TrunkLinkOwner {
@@ -111,12 +111,12 @@ export class TrunkDialer implements DialHandler, TrunkLinkOwner {
     return typeof step !== 'string';
   }
 
-  onLinkClosed(_link: TrunkLink, reason: string): void {
+  onLinkClosed(link: TrunkLink, reason: string): void {
     const wasUp = this.#up;
     this.#up = false;
     this.#link = undefined;
     this.#handshake = undefined;
-    if (wasUp) this.#owner.onDown(reason);
+    if (wasUp) this.#owner.onDown(link, reason);
     this.#redial();
   }
 

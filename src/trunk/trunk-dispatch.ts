@@ -13,6 +13,7 @@ import {
   type ApiSessionsFrame,
   type BackupFrame,
   type RegisterFrame,
+  type SessionIdentity,
   TrunkCommand,
 } from './trunk-protocol.ts';
 
@@ -30,6 +31,21 @@ export interface LogicFrameHandler<Link> {
     end: number,
   ): void;
   onForward(
+    link: Link,
+    slot: number,
+    serial: number,
+    command: number,
+    requestId: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): void;
+  /** Whether the sender of this connection's `onForwardFor` is known: its identity is not read again. */
+  hasGuest(link: Link, slot: number, serial: number): boolean;
+  /** A connection of another owner's session is about to send to targets here. */
+  onGuest(link: Link, slot: number, serial: number, identity: SessionIdentity): void;
+  /** As `onForward`, from a guest. */
+  onForwardFor(
     link: Link,
     slot: number,
     serial: number,
@@ -67,6 +83,8 @@ export function dispatchToLogic<Link>(
   switch (command) {
     case TrunkCommand.Forward:
       return dispatchForward(handler, link, slot, serial, bytes);
+    case TrunkCommand.ForwardFor:
+      return dispatchForwardFor(handler, link, slot, serial, bytes);
     case TrunkCommand.Cursor:
     case TrunkCommand.Repush:
       return dispatchPosition(handler, link, command, slot, serial);
@@ -94,6 +112,38 @@ function dispatchForward<Link>(
   if (reader.failed) return false;
   handler.onForward(link, slot, serial, command, requestId, bytes, start, reader.position);
   return true;
+}
+
+function dispatchForwardFor<Link>(
+  handler: LogicFrameHandler<Link>,
+  link: Link,
+  slot: number,
+  serial: number,
+  bytes: Buffer,
+): boolean {
+  const isKnown = handler.hasGuest(link, slot, serial);
+  const identityStart = reader.strStart();
+  const identityEnd = reader.position;
+  const generation = reader.uint(INTEGER_MAX);
+  const capabilities = reader.uint(U32);
+  const command = reader.uint(0xff);
+  const requestId = reader.uint(U32);
+  const start = reader.binStart();
+  if (reader.failed) return false;
+  const end = reader.position;
+  if (!isKnown) {
+    const identity = identityOf(bytes.toString('latin1', identityStart, identityEnd), generation, capabilities);
+    if (identity === undefined) return false;
+    handler.onGuest(link, slot, serial, identity);
+  }
+  handler.onForwardFor(link, slot, serial, command, requestId, bytes, start, end);
+  return true;
+}
+
+function identityOf(text: string, generation: number, capabilities: number): SessionIdentity | undefined {
+  const [app, uid, deviceType, deviceId] = text.split('\0');
+  if (app === undefined || uid === undefined || deviceType === undefined || deviceId === undefined) return undefined;
+  return { app, uid, deviceType, deviceId, generation, capabilities };
 }
 
 function dispatchPosition<Link>(

@@ -1,7 +1,7 @@
 /**
  * Writes trunk frames (`trunk-protocol.ts` says what they are). A client's body travels as one binary, copied once and
  * never decoded on the way. Writers put fields straight into the link's batch. The frames between api and logic are in
- * `api-frames.ts`, the first ones of a link in `handshake-frames.ts`.
+ * `api-frames.ts`, the first ones of a link in `handshake-frames.ts`, those about guests in `guest-frames.ts`.
  */
 import { INTEGER_MAX, type MessagePackReader, type MessagePackWriter } from '../protocol/index.ts';
 import { type LoginAcceptedFrame, type RegisterFrame, type SessionIdentity, TrunkCommand } from './trunk-protocol.ts';
@@ -206,6 +206,24 @@ export function writeMulticast(
   writer.uint(command);
   writer.bin(targets);
   writer.bin(bytes);
+  writer.endFrame(start);
+}
+
+/** The timeline has a new epoch: the client must pull everything from `floor` on. */
+export function writeTrunkResync(
+  writer: MessagePackWriter,
+  slot: number,
+  serial: number,
+  epoch: number,
+  floor: number,
+  head: number,
+): void {
+  const start = writer.beginFrame(TrunkCommand.Resync, slot);
+  writer.arrayHeader(4);
+  writer.uint(serial);
+  writer.uint(epoch);
+  writer.uint(floor);
+  writer.uint(head);
   writer.endFrame(start);
 }
 

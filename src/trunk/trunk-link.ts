@@ -44,6 +44,7 @@ export class TrunkLink implements FrameSink<undefined> {
   /** For the owner: what it knows of the peer. */
   peerName = '';
   peerBootId = '';
+  peerRole = '';
   framesIn = 0;
   batchesOut = 0;
   bytesOut = 0;

@@ -6,7 +6,7 @@
  * there is; `trunk-frames.ts` writes it, `trunk-dispatch.ts` and `gate-dispatch.ts` read it.
  */
 
-export const TRUNK_VERSION = 2;
+export const TRUNK_VERSION = 3;
 /** u24: what the frame header can say. */
 export const TRUNK_BODY_BYTES_MAX = 0xffffff;
 /** Longest body of a peer that has not finished its handshake. */
@@ -28,7 +28,8 @@ export const TrunkCommand = {
   Closed: 19,
   Register: 20,
   Repush: 21,
-  // Logic → gate
+  ForwardFor: 22,
+  // Logic → gate; Owned to apis too
   LoginAccepted: 32,
   LoginRefused: 33,
   Reply: 34,
@@ -36,6 +37,9 @@ export const TrunkCommand = {
   Multicast: 36,
   Head: 37,
   EndSession: 38,
+  Owned: 39,
+  Resync: 40,
+  EndGuest: 41,
   // Api → logic and back
   ApiPush: 48,
   ApiPushed: 49,
@@ -121,6 +125,12 @@ export interface RegisterFrame extends SessionIdentity {
   readonly ackedSeq: number;
   /** As in LoginAccepted. */
   readonly loggedInAtS: number;
+}
+
+/** A partition and in whose time: of two logics that claim it, the one with the higher owner epoch has it. */
+export interface OwnedPartition {
+  readonly partition: number;
+  readonly ownerEpoch: number;
 }
 
 export interface ApiPushFrame {

@@ -27,6 +27,8 @@ import {
   writeApiSessions,
 } from '../../src/trunk/api-frames.ts';
 import { dispatchToGate, type GateFrameHandler } from '../../src/trunk/gate-dispatch.ts';
+import { writeForwardFor } from '../../src/trunk/guest-frames.ts';
+import { readOwned } from '../../src/trunk/owned-frames.ts';
 import { TrunkDialer, type TrunkDialerOwner } from '../../src/trunk/trunk-dialer.ts';
 import { writeClosed, writeForward, writeLogin, writePosition, writeRegister } from '../../src/trunk/trunk-frames.ts';
 import type { TrunkLink } from '../../src/trunk/trunk-link.ts';
@@ -34,6 +36,7 @@ import {
   type ApiKickFrame,
   type ApiPushFrame,
   type LoginAcceptedFrame,
+  type OwnedPartition,
   type RegisterFrame,
   TrunkCommand,
 } from '../../src/trunk/trunk-protocol.ts';
@@ -48,6 +51,8 @@ export interface GateEvent {
     | 'push'
     | 'head'
     | 'end'
+    | 'resync'
+    | 'endGuest'
     | 'apiPushed'
     | 'apiKicked'
     | 'apiSessionList';
@@ -81,6 +86,8 @@ const API_ANSWERS: Readonly<
 
 export class FakeGate implements TrunkDialerOwner, GateFrameHandler {
   readonly events: GateEvent[] = [];
+  /** Every list of what the logic owns, oldest first. */
+  readonly owned: (readonly OwnedPartition[])[] = [];
   readonly dialer: TrunkDialer;
   readonly #clock: Clock;
   readonly #writer: MessagePackWriter = new MessagePackWriter();
@@ -121,11 +128,26 @@ export class FakeGate implements TrunkDialerOwner, GateFrameHandler {
   }
 
   send(slot: number, serial: number, requestId: number, send: Partial<SendBody> & { text?: string }): void {
-    const { text = 'hi', ...fields } = send;
-    const payload = Buffer.from(text);
-    const body = { target: 'bob', targetType: 0, clientMsgId: `m${requestId}`, flags: 0, payload, ...fields };
-    const bytes = this.#body((writer) => writeSendBody(writer, body));
-    this.forward(slot, serial, Command.Send, requestId, bytes);
+    this.forward(slot, serial, Command.Send, requestId, this.#sendBody(requestId, send));
+  }
+
+  /** As a gate does for a session that another logic owns. */
+  sendFor(
+    slot: number,
+    serial: number,
+    requestId: number,
+    sender: Partial<ConnectBody>,
+    send: Partial<SendBody> & { text?: string },
+  ): void {
+    this.forwardFor(slot, serial, requestId, sender, this.#sendBody(requestId, send));
+  }
+
+  forwardFor(slot: number, serial: number, requestId: number, sender: Partial<ConnectBody>, body: Buffer): void {
+    const { app, uid, deviceType, deviceId, capabilities } = { ...CONNECT, ...sender };
+    const identity = [app, uid, deviceType, deviceId].join('\0');
+    const { writer } = this.link;
+    writeForwardFor(writer, slot, serial, identity, 1, capabilities, Command.Send, requestId, body, 0, body.length);
+    this.link.touch();
   }
 
   sync(slot: number, serial: number, requestId: number, sync: SyncBody): void {
@@ -194,6 +216,11 @@ export class FakeGate implements TrunkDialerOwner, GateFrameHandler {
   onDown(): void {}
 
   onFrame(_link: TrunkLink, command: number, slot: number, bytes: Buffer, start: number, end: number): boolean {
+    if (command === TrunkCommand.Owned) {
+      const owned = readOwned(bytes, start, end);
+      if (owned !== undefined) this.owned.push(owned);
+      return owned !== undefined;
+    }
     const api = API_ANSWERS[command];
     if (api === undefined) return dispatchToGate(this, command, slot, bytes, start, end);
     const frame = api.read(bytes, start, end);
@@ -237,8 +264,23 @@ export class FakeGate implements TrunkDialerOwner, GateFrameHandler {
     this.events.push({ what: 'head', slot, serial, epoch, head });
   }
 
+  onResync(slot: number, serial: number, epoch: number, floor: number, head: number): void {
+    this.events.push({ what: 'resync', slot, serial, epoch, floor, head });
+  }
+
+  onEndGuest(slot: number, serial: number, reason: number): void {
+    this.events.push({ what: 'endGuest', slot, serial, reason });
+  }
+
   onEndSession(slot: number, serial: number, reason: number, kick: boolean, deviceType: string): void {
     this.events.push({ what: 'end', slot, serial, reason, kick, deviceType });
+  }
+
+  #sendBody(requestId: number, send: Partial<SendBody> & { text?: string }): Buffer {
+    const { text = 'hi', ...fields } = send;
+    const payload = Buffer.from(text);
+    const body = { target: 'bob', targetType: 0, clientMsgId: `m${requestId}`, flags: 0, payload, ...fields };
+    return this.#body((writer) => writeSendBody(writer, body));
   }
 
   #body(write: (writer: MessagePackWriter) => void): Buffer {

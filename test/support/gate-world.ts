@@ -2,6 +2,7 @@
 import { Gate } from '../../src/gate/gate.ts';
 import type { GateLimits } from '../../src/gate/gate-options.ts';
 import type { Address } from '../../src/net/transport.ts';
+import { type LogicAddress, StaticDirectory } from '../../src/trunk/logic-directory.ts';
 import { ManualClock } from './manual-clock.ts';
 import { MemoryTransport } from './memory-transport.ts';
 import { ScriptedClient } from './scripted-client.ts';
@@ -60,7 +61,7 @@ export class GateWorld {
   readonly gate: Gate;
   logic: ScriptedLogic;
 
-  constructor(limits: Partial<GateLimits> = {}) {
+  constructor(limits: Partial<GateLimits> = {}, options: { readonly logics?: readonly LogicAddress[] } = {}) {
     this.transport = new MemoryTransport(this.clock);
     this.logic = new ScriptedLogic(this.transport, this.clock);
     this.gate = new Gate({
@@ -71,7 +72,7 @@ export class GateWorld {
       name: 'gate 1',
       bootId: 'gate1',
       listen: [GATE_ADDRESS],
-      trunk: TRUNK_ADDRESS,
+      logics: new StaticDirectory(options.logics ?? [{ name: 'logic', address: TRUNK_ADDRESS }]),
       trunkTimes: TRUNK_TIMES,
       limits: { ...GATE_LIMITS, ...limits },
       alternatives: () => ALTERNATIVES,

@@ -16,6 +16,7 @@ import {
   writeSendackBody,
   writeSyncackBody,
 } from '../../src/protocol/index.ts';
+import { writeEndGuest } from '../../src/trunk/guest-frames.ts';
 import { dispatchToLogic, type LogicFrameHandler } from '../../src/trunk/trunk-dispatch.ts';
 import {
   beginBody,
@@ -27,16 +28,20 @@ import {
   writeLoginRefused,
   writeMulticast,
   writePosition,
+  writeTrunkResync,
 } from '../../src/trunk/trunk-frames.ts';
 import type { TrunkLink } from '../../src/trunk/trunk-link.ts';
 import {
   type LoginAcceptedFrame,
   type RegisterFrame,
+  type SessionIdentity,
   TRUNK_VERSION,
   TrunkCommand,
 } from '../../src/trunk/trunk-protocol.ts';
 import { TrunkServer, type TrunkServerOwner } from '../../src/trunk/trunk-server.ts';
+import { PARTITIONS, tellOwned } from './owned.ts';
 
+const ALL_PARTITIONS: readonly number[] = Array.from({ length: PARTITIONS }, (_, partition) => partition);
 export const TRUNK_ADDRESS: Address = { path: '/logic' };
 export const TRUNK_TIMES = { heartbeatMs: 2000, heartbeatMisses: 3 };
 export const EPOCH = 7;
@@ -89,12 +94,24 @@ export class ScriptedLogic implements TrunkServerOwner, LogicFrameHandler<TrunkL
   readonly links: TrunkLink[] = [];
   /** What logins are accepted with; false leaves them to the test. */
   accepting: Partial<LoginAcceptedFrame> | false = {};
+  /** What it says it owns. */
+  owned: readonly number[] = ALL_PARTITIONS;
+  ownerEpoch = 1;
+  readonly guests: (Session & SessionIdentity)[] = [];
+  /** Forwards that came for a session of another owner; they are among `forwards`. */
+  guestForwards = 0;
   /** Answers every SEND with SENDACK. */
   acknowledging = false;
   readonly #server: TrunkServer;
 
-  constructor(transport: Transport, clock: Clock, bootId = 'logic1', address: Address = TRUNK_ADDRESS) {
-    const welcome = { version: TRUNK_VERSION, bootId, partitions: 64, durability: Durability.Disk };
+  constructor(
+    transport: Transport,
+    clock: Clock,
+    bootId = 'logic1',
+    address: Address = TRUNK_ADDRESS,
+    partitions: number = PARTITIONS,
+  ) {
+    const welcome = { version: TRUNK_VERSION, bootId, partitions, durability: Durability.Disk };
     this.#server = new TrunkServer({ transport, clock, addresses: [address], times: TRUNK_TIMES, welcome }, this);
   }
 
@@ -188,6 +205,16 @@ export class ScriptedLogic implements TrunkServerOwner, LogicFrameHandler<TrunkL
     to.link.touch();
   }
 
+  resync(to: Session, epoch: number, floor: number, head: number): void {
+    writeTrunkResync(to.link.writer, to.slot, to.serial, epoch, floor, head);
+    to.link.touch();
+  }
+
+  endGuest(to: Session, reason: number): void {
+    writeEndGuest(to.link.writer, to.slot, to.serial, reason);
+    to.link.touch();
+  }
+
   endSession(to: Session, reason: number, kick = false, deviceType = ''): void {
     writeEndSession(to.link.writer, to.slot, to.serial, reason, kick, deviceType);
     to.link.touch();
@@ -206,9 +233,17 @@ export class ScriptedLogic implements TrunkServerOwner, LogicFrameHandler<TrunkL
 
   onLinkUp(link: TrunkLink): void {
     this.links.push(link);
+    this.own(this.owned, this.ownerEpoch);
   }
 
   onLinkDown(): void {}
+
+  /** From now on it owns these. */
+  own(partitions: readonly number[], ownerEpoch = 1): void {
+    this.owned = partitions;
+    this.ownerEpoch = ownerEpoch;
+    for (const link of this.links) if (!link.closed) tellOwned(link, partitions, ownerEpoch);
+  }
 
   onFrame(link: TrunkLink, command: number, requestId: number, bytes: Buffer, start: number, end: number): boolean {
     return dispatchToLogic(this, link, command, requestId, bytes, start, end);
@@ -241,6 +276,28 @@ export class ScriptedLogic implements TrunkServerOwner, LogicFrameHandler<TrunkL
     const forward = { link, slot, serial, command, requestId, body: Buffer.from(bytes.subarray(start, end)) };
     this.forwards.push(forward);
     if (this.acknowledging && command === Command.Send) this.sendack(forward);
+  }
+
+  hasGuest(link: TrunkLink, slot: number, serial: number): boolean {
+    return this.guests.some((guest) => guest.link === link && guest.slot === slot && guest.serial === serial);
+  }
+
+  onGuest(link: TrunkLink, slot: number, serial: number, identity: SessionIdentity): void {
+    this.guests.push({ link, slot, serial, ...identity });
+  }
+
+  onForwardFor(
+    link: TrunkLink,
+    slot: number,
+    serial: number,
+    command: number,
+    requestId: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): void {
+    this.guestForwards++;
+    this.onForward(link, slot, serial, command, requestId, bytes, start, end);
   }
 
   onCursor(link: TrunkLink, slot: number, serial: number, epoch: number, seq: number): void {

@@ -1,11 +1,12 @@
 /** A business service that pushes to users: one after the other for each, and each until it is stored. */
 import { LogicLink } from '../../src/api/logic-link.ts';
 import { delay } from '../../src/clock/clock.ts';
+import { StaticDirectory } from '../../src/trunk/logic-directory.ts';
 import { bodyHash } from '../history/events.ts';
 import type { HistoryRecorder } from '../history/recorder.ts';
 import type { Network } from './network.ts';
 import type { SimProcess } from './process.ts';
-import { APP, LOGIC_ADDRESS, TRUNK_TIMES } from './servers.ts';
+import { APP, LOGIC_ADDRESS, noteLogger, TRUNK_TIMES } from './servers.ts';
 import type { World } from './world.ts';
 
 const UID = 'shop';
@@ -37,7 +38,8 @@ export class BackEnd {
       transport: network.transportOf(process),
       clock: process.clock,
       random: process.random,
-      address: LOGIC_ADDRESS,
+      logics: new StaticDirectory([{ name: 'logic', address: LOGIC_ADDRESS }]),
+      log: noteLogger(process),
       times: TRUNK_TIMES,
       name: 'api',
       bootId: 'api',

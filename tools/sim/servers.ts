@@ -4,6 +4,7 @@ import { Gate } from '../../src/gate/gate.ts';
 import type { Logger } from '../../src/log/logger.ts';
 import { Logic } from '../../src/logic/logic.ts';
 import type { CommitSink, Store } from '../../src/store/store.ts';
+import { StaticDirectory } from '../../src/trunk/logic-directory.ts';
 import type { TrunkTimes } from '../../src/trunk/trunk-link.ts';
 import { CLIENT_ADDRESS } from './device.ts';
 import type { Network } from './network.ts';
@@ -97,7 +98,7 @@ export class GateServer extends Server {
       name: host,
       bootId: String(process.number),
       listen: [CLIENT_ADDRESS],
-      trunk: LOGIC_ADDRESS,
+      logics: new StaticDirectory([{ name: 'logic', address: LOGIC_ADDRESS }]),
       trunkTimes: TRUNK_TIMES,
       limits: gateLimits(plan),
       tellAddress: false,
@@ -226,7 +227,7 @@ function gateLimits(plan: Plan): ConstructorParameters<typeof Gate>[0]['limits']
   };
 }
 
-function noteLogger(process: SimProcess): Logger {
+export function noteLogger(process: SimProcess): Logger {
   const note = (fields: Readonly<Record<string, unknown>>, message: string): void => {
     const error = fields['error'];
     const text = error instanceof Error ? `: ${error.message}` : '';

@@ -22,6 +22,7 @@ import {
   type Store,
   type StoreInfo,
   StoreOpenError,
+  StoreUnavailableError,
   type TimelinePage,
   type UserState,
 } from '../store.ts';
@@ -39,7 +40,7 @@ import { Refusals } from './refusals.ts';
 import { retried } from './retried.ts';
 import { checkServers, type ServerFacts } from './server-check.ts';
 import { loadMeta, type StoreMeta, writeMeta } from './store-meta.ts';
-import { StoreReader, StoreUnavailableError } from './store-reader.ts';
+import { StoreReader } from './store-reader.ts';
 
 /** A full sweep of the partitions takes so many turns. */
 const SWEEP_TURNS = 16;
@@ -82,8 +83,7 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
       const facts = await retried(clock, () => checkServers(client, allowVolatile));
       await this.#openData(facts);
       const { storeId, partitions } = this.#meta!;
-      const { durability, descriptions } = facts;
-      return { storeId, partitions, durability, shared: true, descriptions };
+      return { ...facts, storeId, partitions, shared: true };
     } catch (error) {
       client.close();
       if (error instanceof StoreOpenError) throw error;

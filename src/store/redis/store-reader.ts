@@ -4,7 +4,13 @@
  */
 import { type Clock, delay } from '../../clock/clock.ts';
 import type { AppId, Epoch, Generation, Seq, Uid } from '../../model/ids.ts';
-import type { RetentionPolicy, TimelinePage, TimelineState, UserState } from '../store.ts';
+import {
+  type RetentionPolicy,
+  StoreUnavailableError,
+  type TimelinePage,
+  type TimelineState,
+  type UserState,
+} from '../store.ts';
 import {
   CallOutcome,
   type RedisArgument,
@@ -23,11 +29,6 @@ export interface ReaderOptions {
   readonly client: RedisClient;
   readonly retention: (app: AppId) => RetentionPolicy;
   readonly readTimeoutMs: number;
-}
-
-/** The partition is not owned, or its server does not answer in time. */
-export class StoreUnavailableError extends Error {
-  override readonly name = 'StoreUnavailableError';
 }
 
 const RETRY_MS = 10;
