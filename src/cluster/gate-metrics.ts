@@ -20,17 +20,7 @@ export function gateMetrics(metrics: Metrics, gate: Gate, transport: NodeTranspo
     'Connections whose head the present logic has confirmed.',
     () => gate.confirmedConnections,
   );
-  metrics.gaugeFrom('sluice_gate_logic_links', 'Links to logics that are up.', () => gate.logics.size);
-  metrics.gaugeFrom(
-    'sluice_gate_partitions_routed',
-    'Partitions whose owner a gate knows; added up over the gates.',
-    () => gate.logics.routes.routed,
-  );
-  metrics.counterFrom(
-    'sluice_gate_guest_forwards_total',
-    "Requests to targets of another logic than the sender's.",
-    () => counters.guestForwards,
-  );
+  ownerMetrics(metrics, gate);
   metrics.gaugeFrom('sluice_gate_slow_consumers', 'Connections with unsent bytes.', () => gate.slowConsumers);
   metrics.gaugeFrom('sluice_gate_unfinished_frames', 'Frames that have begun to arrive.', () => gate.unfinishedFrames);
   metrics.gaugeFrom('sluice_gate_held_connections', 'Connections with a refused send.', () => gate.heldConnections);
@@ -66,5 +56,20 @@ export function gateMetrics(metrics: Metrics, gate: Gate, transport: NodeTranspo
   );
   metrics.labelledCounterFrom('sluice_gate_errors_total', 'Requests refused.', 'code', () =>
     countsByName(counters.errors, ERROR_CODE_NAMES),
+  );
+}
+
+/** What the gate knows of the logics. */
+function ownerMetrics(metrics: Metrics, gate: Gate): void {
+  metrics.gaugeFrom('sluice_gate_logic_links', 'Links to logics that are up.', () => gate.logics.size);
+  metrics.gaugeFrom(
+    'sluice_gate_partitions_routed',
+    'Partitions whose owner a gate knows; added up over the gates.',
+    () => gate.logics.routes.routed,
+  );
+  metrics.counterFrom(
+    'sluice_gate_guest_forwards_total',
+    "Requests to targets of another logic than the sender's.",
+    () => gate.counters.guestForwards,
   );
 }
