@@ -66,6 +66,11 @@ export class Fleet {
     return this.#loads.map(({ pid }, i) => ({ name: `load ${i + 1}`, pid }));
   }
 
+  /** What a storm of clients takes here, the system would have on a machine of its own: it goes first. */
+  yieldToOthers(): void {
+    for (const load of this.#loads) load.yieldToOthers();
+  }
+
   /** Logs in until there are `total` users. */
   async growTo(total: number): Promise<LoginReport> {
     const reports = await Promise.all(this.#loads.map((load, i) => load.call('growFleet', this.#shareOf(total, i))));

@@ -1,5 +1,6 @@
 /** The main process's handle of a generator process. */
 import { type ChildProcess, fork } from 'node:child_process';
+import { setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { childEnvironment } from '../../src/config/environment.ts';
 import type { LoadTasks } from './load-tasks.ts';
@@ -21,6 +22,7 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
+const NICE = 10;
 const ENTRY = fileURLToPath(new URL('./load-main.js', import.meta.url));
 
 export class LoadProcess {
@@ -36,6 +38,11 @@ export class LoadProcess {
 
   get pid(): number {
     return this.#child.pid ?? 0;
+  }
+
+  /** Lets every other process of the machine go first. */
+  yieldToOthers(): void {
+    setPriority(this.pid, NICE);
   }
 
   call<Task extends keyof LoadTasks>(

@@ -26,6 +26,7 @@ export async function storm(context: ScenarioContext): Promise<ScenarioOutcome> 
   const pidsBefore = sluice.processes().map(({ pid }) => pid);
   try {
     await fleet.growTo(users);
+    fleet.yieldToOthers();
     await delay(clock, QUIET_MS);
     await live.lap();
     await delay(clock, QUIET_MS);

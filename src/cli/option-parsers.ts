@@ -76,6 +76,15 @@ export function parseDrainable(text: string): string {
   throw usageError(`${text}: one of start, gate, logic, api`);
 }
 
+/** A number, also as `5e6`. */
+export function parseNumber(option: string, min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,15}(\.\d{1,6})?(e\d{1,2})?$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    throw usageError(`${option} ${text}: a number, ${min} to ${max}`);
+  };
+}
+
 function parseWhole(option: string, text: string, min: number, max: number): number {
   const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
   if (value >= min && value <= max) return value;

@@ -78,6 +78,7 @@ class CliRun {
     this.#addChat();
     this.#addPush();
     this.#addCareOfTheStore();
+    this.#addSize();
     // After the commands, which would inherit it: what is left over here is a command that does not exist.
     program.allowExcessArguments().action(() => this.#withoutCommand());
   }
@@ -178,6 +179,36 @@ class CliRun {
       .option('--to <url>', 'redis://host:port, several separated by commas for a cluster, or the path of a socket')
       .option('--dry-run', 'look at both sides and write nothing')
       .option('--forget-deleted', 'go on although sends of messages that retention has deleted can be stored twice')
+      .option('--json', 'print the result as JSON');
+  }
+
+  #addSize(): void {
+    const number = parse.parseNumber;
+    this.#add(
+      'size',
+      'machines for so many users, with the arithmetic',
+      async () => (await import('./size-command.ts')).size,
+    )
+      .requiredOption('--users <n>', 'users, e.g. 5e6', number('--users', 1, 1e10))
+      .option(
+        '--messages-per-day <n>',
+        'messages that one user sends in a day',
+        number('--messages-per-day', 0, 1e6),
+        50,
+      )
+      .option('--online <share>', 'share of the users online at the busiest time', number('--online', 0, 1), 0.3)
+      .option('--devices <n>', 'devices of one user', number('--devices', 1, 16), 1.3)
+      .option('--payload <bytes>', 'bytes of one message', number('--payload', 0, 65_536), 200)
+      .option('--peak <factor>', 'the busiest second against the mean of a day', number('--peak', 1, 1000), 4)
+      .option('--reconnects-per-hour <n>', 'of one connection', number('--reconnects-per-hour', 0, 3600), 0.5)
+      .option('--retention-days <n>', 'days kept (default: store.retentionAgeMs)', number('--retention-days', 0, 3650))
+      .option('--cores <n>', 'of one machine', number('--cores', 1, 1024), 8)
+      .option('--memory-gb <n>', 'of one machine', number('--memory-gb', 1, 65_536), 32)
+      .option('--load <share>', 'what may be used of a machine or node', number('--load', 0.05, 1), 0.5)
+      .option('--redis-node-gb <n>', 'memory of one Redis node', number('--redis-node-gb', 1, 65_536), 32)
+      .option('--redis-replicas <n>', 'copies of each Redis node', number('--redis-replicas', 0, 5), 1)
+      .option('--cpu-per-delivery <us>', 'as you measured it', number('--cpu-per-delivery', 0.1, 1e6))
+      .option('--cpu-per-login <us>', 'as you measured it', number('--cpu-per-login', 0.1, 1e6))
       .option('--json', 'print the result as JSON');
   }
 

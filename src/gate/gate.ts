@@ -29,6 +29,7 @@ import { GateCounters } from './gate-counters.ts';
 import type { GateOptions } from './gate-options.ts';
 import { Listening } from './listening.ts';
 import { LogicSide } from './logic-side.ts';
+import { LongTurns } from './long-turns.ts';
 import { MessageRate } from './message-rate.ts';
 import { ProtocolErrors } from './protocol-errors.ts';
 import { ReadPauses } from './read-pauses.ts';
@@ -58,6 +59,7 @@ export class Gate implements AcceptHandler {
   readonly #pauses: ReadPauses;
   readonly #logic: LogicSide;
   readonly #deadlines: Deadlines;
+  readonly #longTurns: LongTurns;
   readonly #commands: ClientCommands;
   readonly #reader: FrameReader<number>;
   readonly #listening: Listening;
@@ -89,6 +91,7 @@ export class Gate implements AcceptHandler {
       name,
       bootId,
     });
+    this.#longTurns = new LongTurns(clock, this.#outbox, this.#logic.links);
     this.#pauses = new ReadPauses(this.#connections);
     this.#deadlines = new Deadlines(
       this.#connections,
@@ -213,7 +216,7 @@ export class Gate implements AcceptHandler {
     const slot = stream.slot;
     if (slot < 0 || this.#table.state[slot] === ConnectionState.Closing) return;
     this.counters.bytesIn += bytes.length;
-    this.#table.lastSeenMs[slot] = this.#clock.monotonicMs();
+    this.#table.lastSeenMs[slot] = this.#longTurns.event();
     const chunk = asBuffer(bytes);
     const partial = this.#reader.read(slot, this.#deadlines.partial(slot), chunk, this.#commands.bodyBytesMax);
     if (this.#table.state[slot] !== ConnectionState.Closing) this.#deadlines.keepPartial(slot, partial);
@@ -224,6 +227,7 @@ export class Gate implements AcceptHandler {
   }
 
   onClosed(stream: Stream): void {
+    this.#longTurns.event();
     const slot = stream.slot;
     if (slot < 0) {
       this.#refusals.closed(stream);

@@ -65,6 +65,11 @@ export class LogicLinks {
     this.#peers.clear();
   }
 
+  /** Sends what is batched for all logics, now and not at the end of the tick. */
+  flush(): void {
+    for (const link of this.#up) link.flush();
+  }
+
   cameUp(link: TrunkLink, { partitions, bootId }: WelcomeFrame): void {
     const { log } = this.#options;
     this.ups++;
