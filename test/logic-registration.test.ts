@@ -41,6 +41,16 @@ test('a registered session that is no longer current is kicked', async () => {
   assert.equal(logic.sessions.size, 1);
 });
 
+test('a registered session whose login the store lost with an older epoch comes back at once: nobody has displaced it', async () => {
+  const data = new MemoryStoreData();
+  data.epochs.fill(5);
+  const { gate, run } = await logicWorld({ data });
+  gate.register(4, 8, { uid: 'bob', deviceId: 'b1', generation: 1 });
+  await run();
+  const [end] = gate.of(4);
+  assert.deepEqual([end?.what, end?.['reason'], end?.['kick']], ['end', CloseReason.Shutdown, false]);
+});
+
 test('an older session of the same device is superseded, not kicked', async () => {
   const { gate, run } = await logicWorld({ data: await storeWithBob() });
   gate.login(0, 1, { uid: 'bob', deviceId: 'b1' });

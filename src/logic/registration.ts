@@ -9,6 +9,7 @@ import type { Clock } from '../clock/clock.ts';
 import type { Logger } from '../log/logger.ts';
 import { CloseReason } from '../protocol/index.ts';
 import { type SessionRegistry, SLOTS_MAX } from '../session/session-registry.ts';
+import { firstGenerationOf } from '../store/session-rules.ts';
 import { type Store, StoreUnavailableError, type UserState } from '../store/store.ts';
 import { writePosition } from '../trunk/trunk-frames.ts';
 import type { TrunkLink } from '../trunk/trunk-link.ts';
@@ -124,8 +125,15 @@ export class Registration {
     else this.#lifecycle.expireAt(session, this.#lifecycle.expiryAfterS(session.loggedInAtS));
   }
 
-  /** No generation is newer: nobody took over, the credential was revoked. */
+  /**
+   * Its login may be among what the store lost with an older epoch: then it comes back at once, and the login decides. No
+   * generation is newer: nobody took over, the credential was revoked.
+   */
   #endOutdated(session: LiveSession, state: UserState): void {
+    if (session.generation < firstGenerationOf(state.epoch)) {
+      this.#lifecycle.end(session, CloseReason.Shutdown);
+      return;
+    }
     if (!state.currentGenerations.some((generation) => generation > session.generation)) {
       this.#lifecycle.end(session, CloseReason.CredentialRevoked);
       return;

@@ -211,8 +211,13 @@ function isRival(device: DeviceRow, operation: LoginOperation): boolean {
   return operation.policy === SessionPolicy.OnePerUser || device.deviceType === operation.deviceType;
 }
 
+/** Smaller ones were handed out in an older epoch. */
+export function firstGenerationOf(epoch: Epoch): Generation {
+  return ((epoch - 1) * GENERATIONS_PER_EPOCH + 1) as Generation;
+}
+
 function nextGeneration(last: Generation, epoch: Epoch): Generation {
-  return Math.max(last + 1, (epoch - 1) * GENERATIONS_PER_EPOCH + 1) as Generation;
+  return Math.max(last + 1, firstGenerationOf(epoch)) as Generation;
 }
 
 /** Makes room for one more row. A forgotten device that was current is reported as displaced. */

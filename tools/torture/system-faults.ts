@@ -50,6 +50,8 @@ export class SystemFaults {
   readonly problems: string[] = [];
   readonly #options: SystemFaultOptions;
   #system: System;
+  /** Since logic was replaced last: whoever logged in before has to do so again when it is. */
+  #areLoginsLost = false;
   /** When processes of this primary were killed. */
   #exitsMs: number[] = [];
 
@@ -106,6 +108,11 @@ export class SystemFaults {
     await this.#progress(fault);
   }
 
+  /** Redis has lost what it held of sessions. */
+  loginsLost(): void {
+    this.#areLoginsLost = true;
+  }
+
   /** Something that is no process of ours: all of them, and all connections, must stand it. */
   async sparingAll(fault: string, act: () => Promise<void>): Promise<void> {
     await this.#sparing(fault, [], act);
@@ -121,7 +128,9 @@ export class SystemFaults {
     await act();
     await this.#progress(fault);
     const dropped = (await this.#drops()) - dropsBefore;
-    if (dropped > own) this.problems.push(`${fault}: ${dropped} connections dropped, ${own} were its own`);
+    const isForgiven = this.#areLoginsLost && victims.includes('logic-1');
+    if (isForgiven) this.#areLoginsLost = false;
+    else if (dropped > own) this.problems.push(`${fault}: ${dropped} connections dropped, ${own} were its own`);
     const pids = this.#pids();
     for (const role of Object.keys(pidsBefore)) {
       const isReplaced = pids[role] !== pidsBefore[role];

@@ -214,13 +214,20 @@ class TortureRun {
       if (fault === undefined) continue;
       const faultMs = clock.monotonicMs();
       const before = this.#systemFaults.problems.length;
-      if (isRedisFault(fault)) await this.#systemFaults.sparingAll(fault, async () => this.#redisFaults?.happen(fault));
+      if (isRedisFault(fault)) await this.#breakRedis(fault);
       else await this.#systemFaults.happen(fault);
       this.#count(fault);
       const atS = ((faultMs - startMs) / 1000).toFixed(1);
       say(`${atS} s: ${fault}, over after ${Math.round(clock.monotonicMs() - faultMs)} ms`);
       for (const problem of this.#systemFaults.problems.slice(before)) say(`  ${problem}`);
     }
+  }
+
+  async #breakRedis(fault: RedisFault): Promise<void> {
+    const faults = this.#redisFaults as RedisFaults;
+    const before = faults.losses.length;
+    await this.#systemFaults.sparingAll(fault, () => faults.happen(fault));
+    if (faults.losses.length > before) this.#systemFaults.loginsLost();
   }
 
   #possibleRedisFaults(): RedisFault[] {
