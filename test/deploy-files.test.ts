@@ -9,7 +9,7 @@ import { parseAddress } from '../src/config/addresses.ts';
 import type { Config } from '../src/config/config.ts';
 import { loadConfig } from '../src/config/load-config.ts';
 import { repositoryPath } from '../tools/generated-file.ts';
-import { envFile, roleEnvironment, SECRET_FILES } from './support/deploy-environment.ts';
+import { composeServices, envFile, roleEnvironment, SECRET_FILES } from './support/deploy-environment.ts';
 import { parseYaml, type Yaml } from './support/yaml.ts';
 
 type Table = { [key: string]: Yaml };
@@ -70,13 +70,10 @@ it('the secrets are made once, and of a length that the configuration accepts', 
 describe('deploy/compose.yaml', () => {
   const services = table(table(parseYaml(read('deploy/compose.yaml'))[0])['services']);
 
-  function environment(name: string): Record<string, string> {
-    const service = table(services[name]);
-    const files = list(service['env_file']).map((file) =>
-      String(file).startsWith('secrets/') ? readFileSync(join(folder, String(file)), 'utf8') : read(`deploy/${file}`),
-    );
-    const own = Object.entries(table(service['environment'] ?? {})).map(([key, value]) => [key, String(value)]);
-    return Object.assign({}, ...files.map(envFile), Object.fromEntries(own));
+  const environments = composeServices(folder);
+
+  function environment(name: string): Readonly<Record<string, string>> {
+    return environments.get(name)?.env ?? {};
   }
 
   it('has redis, two logics, two gates and an api', () => {

@@ -14,8 +14,16 @@ const CLIENTS = /clients +127\.0\.0\.1:(\d+)/;
 const HTTP = /HTTP +http:\/\/127\.0\.0\.1:(\d+)/;
 const started = new Set<RoleProcess>();
 
-/** Resolves when the role says that it runs. @param keys `{'trunk.listen': '127.0.0.1:7500'}` */
-export async function startRole(role: Role, keys: Readonly<Record<string, string>> = {}): Promise<RoleProcess> {
+/**
+ * Resolves when the role says that it runs.
+ * @param keys `{'trunk.listen': '127.0.0.1:7500'}`
+ * @param env variables beside those of this process
+ */
+export async function startRole(
+  role: Role,
+  keys: Readonly<Record<string, string>> = {},
+  env: Readonly<Record<string, string>> = {},
+): Promise<RoleProcess> {
   const folder = mkdtempSync(join(tmpdir(), `sluice-${role}-`));
   const all = {
     'data.directory': folder,
@@ -28,7 +36,11 @@ export async function startRole(role: Role, keys: Readonly<Record<string, string
     ...keys,
   };
   const flags = Object.entries(all).map(([key, value]) => `--${key}=${value}`);
-  const child = spawn(process.execPath, [PROGRAM, role, ...flags], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [PROGRAM, role, ...flags], {
+    cwd: folder,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const running = new RoleProcess(folder, child);
   started.add(running);
   await until(() => RUNNING.test(running.logs) || running.ended, `${role} starts`);
