@@ -7,7 +7,7 @@ import { afterEach, test } from 'node:test';
 import type { ClientPlatform } from '../src/client/index.ts';
 import type { Address, DialHandler, Stream } from '../src/net/transport.ts';
 import { hurriedPlatform, numbered, Person } from './support/person.ts';
-import { freePort, RedisTestServer } from './support/redis-server.ts';
+import { freePort, KEEPS_ALL, RedisTestServer } from './support/redis-server.ts';
 import { type System, sluice, startSystem, stopLeftSystems, until } from './support/system.ts';
 
 afterEach(stopLeftSystems);
@@ -176,3 +176,31 @@ class FixedIplist {
     await once(this.#server.close(), 'close');
   }
 }
+
+test('two machines on one Redis find each other’s logics: users of both gates reach each other', async () => {
+  const redis = await RedisTestServer.start(KEEPS_ALL);
+  try {
+    const shared = { 'store.engine': 'redis', 'redis.servers': `127.0.0.1:${redis.port}`, 'registry.refreshMs': '100' };
+    const first = await startSystem({ config: { ...shared, 'trunk.listen': `127.0.0.1:${await freePort()}` } });
+    const second = await startSystem({ config: { ...shared, 'trunk.listen': `127.0.0.1:${await freePort()}` } });
+    const partitionsKnown = async (system: System): Promise<boolean> => {
+      const metrics = await (await fetch(system.url('/metrics'))).text();
+      return /sluice_registry_logics_known 4\b/.test(metrics) && /sluice_registry_logics_announced 1\b/.test(metrics);
+    };
+    await until(async () => (await partitionsKnown(first)) && (await partitionsKnown(second)), 'all know both logics');
+    const people = await Promise.all(
+      Array.from({ length: 8 }, (_, i) => Person.arrive(i % 2 === 0 ? first : second, `user${i}`)),
+    );
+    await Promise.all(
+      people.map(({ client }, i) => client.send({ to: `user${(i + 1) % people.length}`, text: `from ${i}` })),
+    );
+    await until(() => people.every(({ texts }) => texts.some((text) => text.startsWith('from'))), 'everybody has one');
+    for (const [i, { texts }] of people.entries()) {
+      assert.ok(texts.includes(`from ${(i + people.length - 1) % people.length}`), `user${i}: ${texts}`);
+    }
+    await Promise.all(people.map((person) => person.close()));
+    await Promise.all([first.stop(), second.stop()]);
+  } finally {
+    await redis.stop();
+  }
+});

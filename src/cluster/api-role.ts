@@ -5,16 +5,19 @@ import { Iplist } from '../iplist/iplist.ts';
 import { aggregate, METRICS_CONTENT_TYPE } from '../metrics/aggregate.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { knownGates } from './gate-source.ts';
+import { knownLogics } from './known-logics.ts';
 import { pushQueue } from './redis-bus.ts';
+import { registryClient } from './registry-client.ts';
 import { listenProblem, type RoleContext, RoleStartError, type RunningRole } from './running-role.ts';
-import { logicDirectory, trunkAccess, trunkTransport } from './trunk-ends.ts';
+import { trunkAccess, trunkTransport } from './trunk-ends.ts';
 
 const BOOT_ID_BYTES = 8;
 
 export async function startApi(context: RoleContext): Promise<RunningRole> {
   const { channel, clock, random, log, metrics, start } = context;
-  const { config, trunkPath } = start;
-  const gates = knownGates(context);
+  const { config } = start;
+  const registry = registryClient(context);
+  const gates = knownGates(context, registry);
   const iplist = new Iplist({
     random,
     gates,
@@ -34,7 +37,7 @@ export async function startApi(context: RoleContext): Promise<RunningRole> {
       clock,
       random,
       log,
-      logics: logicDirectory(config, trunkPath),
+      logics: knownLogics(context, registry),
       times: config.trunk,
       access: trunkAccess(context),
       name: 'api',
@@ -64,6 +67,7 @@ export async function startApi(context: RoleContext): Promise<RunningRole> {
     await api.stop();
     gates.stop();
     queue?.stop();
+    registry?.redis.close();
   };
   return { port, stop, orphaned: () => Promise.resolve() };
 }

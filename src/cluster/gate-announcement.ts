@@ -5,9 +5,8 @@ import { GATES } from '../registry/entry-text.ts';
 import { alternativesTo } from '../registry/gate-alternatives.ts';
 import { RedisRegistry } from '../registry/redis-registry.ts';
 import type { GateEntry } from '../registry/registry.ts';
-import { REGISTRY_SCRIPTS } from '../registry/registry-scripts.ts';
 import { advertisedGate } from './advertised-address.ts';
-import { redisClient } from './redis-engine.ts';
+import type { RegistryClient } from './registry-client.ts';
 import type { RoleContext } from './running-role.ts';
 
 /** What is announced of a gate at work. */
@@ -29,11 +28,14 @@ export interface GateAnnouncement {
 const ANSWER_MS_MAX = 500;
 
 /** On one machine the primary knows all gates: nothing is announced. */
-export function announceGate(context: RoleContext, gate: AnnouncedGate): GateAnnouncement {
+export function announceGate(
+  context: RoleContext,
+  client: RegistryClient | undefined,
+  gate: AnnouncedGate,
+): GateAnnouncement {
   const { clock, random, metrics, start } = context;
   const { config } = start;
-  if (config.store.engine !== 'redis') return { drain: () => Promise.resolve([]), stop: () => Promise.resolve() };
-  const client = redisClient(context, REGISTRY_SCRIPTS);
+  if (client === undefined) return { drain: () => Promise.resolve([]), stop: () => Promise.resolve() };
   let isDraining = false;
   const describe = (): GateEntry => ({
     name: gate.name,
@@ -44,7 +46,7 @@ export function announceGate(context: RoleContext, gate: AnnouncedGate): GateAnn
     connectionsMax: gate.connectionsMax,
     draining: isDraining,
   });
-  const registry = new RedisRegistry(client, config.redis.keyPrefix, GATES);
+  const registry = new RedisRegistry(client.redis, config.redis.keyPrefix, GATES);
   const announcer = new Announcer({ clock, random, registry, leaseMs: config.registry.leaseMs, describe });
   const { leaseMs } = config.registry;
   metrics.gaugeFrom('sluice_registry_announced', 'Gates whose lease in the registry lives.', () =>
@@ -55,11 +57,7 @@ export function announceGate(context: RoleContext, gate: AnnouncedGate): GateAnn
     `Announcements that failed; after a lease (${leaseMs} ms) of them nobody is sent to the gate.`,
     () => announcer.failures,
   );
-  // Until Redis is there, every announcement fails and the next one follows.
-  void client
-    .connect()
-    .catch(() => undefined)
-    .then(() => announcer.start());
+  void client.opened.then(() => announcer.start());
   const atMost = <Result>(work: Promise<Result>): Promise<Result | undefined> =>
     Promise.race([work, delay(clock, ANSWER_MS_MAX).then(() => undefined)]);
   const others = (): Promise<string[]> =>
@@ -75,7 +73,7 @@ export function announceGate(context: RoleContext, gate: AnnouncedGate): GateAnn
     },
     stop: async () => {
       await atMost(announcer.stop());
-      client.close();
+      client.redis.close();
     },
   };
 }

@@ -8,8 +8,10 @@ import type { Address } from '../net/transport.ts';
 import { connectionsByDescriptors } from './descriptor-limit.ts';
 import { announceGate } from './gate-announcement.ts';
 import { gateMetrics } from './gate-metrics.ts';
+import { knownLogics } from './known-logics.ts';
+import { registryClient } from './registry-client.ts';
 import { listenProblem, type RoleContext, RoleStartError, type RunningRole } from './running-role.ts';
-import { logicDirectory, trunkAccess, trunkTransport } from './trunk-ends.ts';
+import { trunkAccess, trunkTransport } from './trunk-ends.ts';
 
 const BOOT_ID_BYTES = 8;
 /** One connection is accepted per listener and turn of the event loop. */
@@ -18,12 +20,13 @@ const ORPHAN_POLL_MS = 500;
 
 export async function startGate(context: RoleContext): Promise<RunningRole> {
   const { channel, clock, random, log, metrics, start, index } = context;
-  const { config, trunkPath, gatePort } = start;
+  const { config, gatePort } = start;
   const workers = config.gate.workers || availableParallelism();
   const transport = new NodeTransport();
   const name = `gate ${index}`;
   const bootId = randomHex(random, BOOT_ID_BYTES);
   const connectionsMax = config.gate.connectionsMax || connectionsByDescriptors();
+  const registry = registryClient(context);
   let announced: readonly string[] = [];
   const gate = new Gate({
     clock,
@@ -33,7 +36,7 @@ export async function startGate(context: RoleContext): Promise<RunningRole> {
     name,
     bootId,
     listen: addresses(config.gate.host, gatePort),
-    logics: logicDirectory(config, trunkPath),
+    logics: knownLogics(context, registry),
     trunkTimes: config.trunk,
     trunkAccess: trunkAccess(context),
     trunkTransport: trunkTransport(config),
@@ -54,7 +57,7 @@ export async function startGate(context: RoleContext): Promise<RunningRole> {
     throw problem === undefined ? error : new RoleStartError(problem);
   });
   const { port } = gate;
-  const announcement = announceGate(context, {
+  const announcement = announceGate(context, registry, {
     name,
     bootId,
     port,

@@ -3,29 +3,26 @@ import type { GateSource } from '../iplist/iplist.ts';
 import { GATES } from '../registry/entry-text.ts';
 import { RedisRegistry } from '../registry/redis-registry.ts';
 import type { GateEntry } from '../registry/registry.ts';
-import { REGISTRY_SCRIPTS } from '../registry/registry-scripts.ts';
 import { Roster } from '../registry/roster.ts';
 import { advertisedGate } from './advertised-address.ts';
 import type { StatusMessage } from './child-messages.ts';
-import { redisClient } from './redis-engine.ts';
+import type { RegistryClient } from './registry-client.ts';
 import type { RoleContext } from './running-role.ts';
 
 export interface KnownGates extends GateSource {
   stop(): void;
 }
 
-export function knownGates(context: RoleContext): KnownGates {
+export function knownGates(context: RoleContext, client: RegistryClient | undefined): KnownGates {
   const { channel, start } = context;
-  if (start.config.store.engine === 'redis') return announcedGates(context);
+  if (client !== undefined) return announcedGates(context, client);
   return new LocalGates(advertisedGate(start.config, start.gatePort), start.config.gate.apps, () => channel.status);
 }
 
-function announcedGates(context: RoleContext): KnownGates {
-  const { clock, metrics, start } = context;
+function announcedGates({ clock, metrics, start }: RoleContext, client: RegistryClient): KnownGates {
   const { redis, registry: times } = start.config;
-  const client = redisClient(context, REGISTRY_SCRIPTS);
-  const registry = new RedisRegistry(client, redis.keyPrefix, GATES);
-  const roster = new Roster({ clock, registry, refreshMs: times.refreshMs });
+  const registry = new RedisRegistry(client.redis, redis.keyPrefix, GATES);
+  const roster = new Roster({ clock, registry, refreshMs: times.refreshMs, opened: client.opened });
   metrics.gaugeFrom('sluice_registry_gates', 'Gate processes whose lease lives.', () => roster.live.length);
   metrics.counterFrom('sluice_registry_reads_total', 'Readings of the list of gates.', () => roster.reads);
   metrics.counterFrom(
@@ -33,18 +30,12 @@ function announcedGates(context: RoleContext): KnownGates {
     'Readings of the list of gates that failed.',
     () => roster.failures,
   );
-  void client
-    .connect()
-    .catch(() => undefined)
-    .then(() => roster.start());
+  void roster.start();
   return {
     get live() {
       return roster.live;
     },
-    stop: () => {
-      roster.stop();
-      client.close();
-    },
+    stop: () => roster.stop(),
   };
 }
 

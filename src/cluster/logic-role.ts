@@ -14,6 +14,7 @@ import { NodeDisk } from '../store/embedded/node-disk.ts';
 import type { OwnershipEvents } from '../store/redis/ownership.ts';
 import { STORE_SCRIPTS } from '../store/redis/scripts.ts';
 import { type Store, type StoreInfo, StoreOpenError } from '../store/store.ts';
+import { announceLogic } from './logic-announcement.ts';
 import { logicMetrics } from './logic-metrics.ts';
 import { logicBus } from './redis-bus.ts';
 import { redisClient, redisMetrics, redisStore } from './redis-engine.ts';
@@ -31,8 +32,9 @@ export async function startLogic(context: RoleContext): Promise<RunningRole> {
   const { clock, random, log, metrics, start } = context;
   const { config, trunkPath } = start;
   const verifier = new TokenVerifier(config.apps, clock, new PiscinaSignaturePool());
-  const { store, backup, started, stopping } =
+  const { store, backup, name, started, stopping } =
     config.store.engine === 'redis' ? onRedis(context, () => logic) : onDisk(context);
+  const bootId = randomHex(random, BOOT_ID_BYTES);
   const logic: Logic = new Logic({
     store,
     ...(backup === undefined ? {} : { backup }),
@@ -43,7 +45,7 @@ export async function startLogic(context: RoleContext): Promise<RunningRole> {
     limits: { ...config.logic, windowMessages: config.gate.windowMessages, windowBytes: config.gate.windowBytes },
     loginLimits: config.limits,
     apps: config.apps,
-    bootId: randomHex(random, BOOT_ID_BYTES),
+    bootId,
     transport: trunkTransport(config),
     addresses: listenAddresses(config, trunkPath),
     times: config.trunk,
@@ -59,10 +61,12 @@ export async function startLogic(context: RoleContext): Promise<RunningRole> {
   });
   tellStore(context, info);
   started?.(logic, info);
+  const withdraw = name === undefined ? undefined : announceLogic(context, name, bootId);
   const stop = async (): Promise<void> => {
     stopping?.();
     const ended = logic.stop().then(() => verifier.close());
     await Promise.race([ended, delay(clock, STOP_MS_MAX)]);
+    await withdraw?.();
   };
   return { port: 0, stop, orphaned: () => Promise.resolve() };
 }
@@ -73,6 +77,8 @@ interface StoreChoice {
   /** What works on the store beside logic. */
   readonly started?: (host: StreamHost, info: StoreInfo) => void;
   readonly stopping?: () => void;
+  /** Among the logics that share the store. */
+  readonly name?: string;
 }
 
 function onDisk({ clock, random, start }: RoleContext): StoreChoice {
@@ -101,6 +107,7 @@ function onRedis(context: RoleContext, logic: () => Logic): StoreChoice {
   redisMetrics(metrics, store, start.config);
   return {
     store,
+    name,
     started: (host, { partitions }) => streams.start({ store, host, partitions }),
     stopping: () => {
       streams.stop();

@@ -80,18 +80,23 @@ export class RunDirectory {
 
   /** The same at every start on this directory, so that a restarted logic takes up what it owned. */
   logicName(index: number, random: Random): string {
-    const file = join(this.#shared, `logic-${index}.name`);
-    try {
-      const known = readFileSync(file, 'utf8').trim();
-      if (known !== '') return known;
-    } catch {
-      // The first start.
-    }
+    const file = this.#nameFile(index);
+    const known = this.readLogicName(index);
+    if (known !== undefined) return known;
     const name = randomHex(random, LOGIC_NAME_BYTES);
     const aside = `${file}.new`;
     writeFileSync(aside, `${name}\n`);
     renameSync(aside, file);
     return name;
+  }
+
+  /** Undefined: no logic has run here yet. */
+  readLogicName(index: number): string | undefined {
+    try {
+      return readFileSync(this.#nameFile(index), 'utf8').trim() || undefined;
+    } catch {
+      return undefined;
+    }
   }
 
   /** What a killed primary left running. */
@@ -117,6 +122,10 @@ export class RunDirectory {
     if (Buffer.byteLength(usual) <= SOCKET_PATH_BYTES_MAX) return usual;
     const hash = createHash('sha256').update(realpathSync(this.#shared)).digest('hex').slice(0, 16);
     return join(tmpdir(), `sluice-${hash}.sock`);
+  }
+
+  #nameFile(index: number): string {
+    return join(this.#shared, `logic-${index}.name`);
   }
 
   #pidFile(name: string): string {

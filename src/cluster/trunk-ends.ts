@@ -6,7 +6,6 @@ import type { Config } from '../config/config.ts';
 import { LogSampler } from '../log/log-sampler.ts';
 import { NodeTransport } from '../net/node-transport.ts';
 import type { Address } from '../net/transport.ts';
-import { type LogicDirectory, StaticDirectory } from '../trunk/logic-directory.ts';
 import { type HandshakeFailureReason, type TrunkAccess, TrunkSecret } from '../trunk/trunk-access.ts';
 import { type RoleContext, RoleStartError } from './running-role.ts';
 
@@ -23,12 +22,6 @@ const ADVICE: Readonly<Record<HandshakeFailureReason, string>> = {
 /** Where logic listens: always for its own machine, and on the network where it is told to. */
 export function listenAddresses(config: Config, trunkPath: string): Address[] {
   return [{ path: trunkPath }, ...parseAddresses(config.trunk.listen)];
-}
-
-/** The one logic of this machine, or those that the configuration lists. */
-export function logicDirectory(config: Config, trunkPath: string): LogicDirectory {
-  const listed = config.trunk.logics.length > 0 ? config.trunk.logics : [trunkPath];
-  return new StaticDirectory(listed.map((name) => ({ name, address: parseAddresses([name])[0] ?? { path: name } })));
 }
 
 /** @throws RoleStartError when a file cannot be used */

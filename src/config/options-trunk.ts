@@ -12,10 +12,17 @@ export const TRUNK_OPTIONS = {
       'Where logic listens for gates and apis of other machines; empty: on trunk.path alone. An address that is not loopback needs trunk.secret.',
     protects: 'T19: whoever reaches logic may log in as anybody.',
   },
+  'trunk.advertise': {
+    kind: 'addresses',
+    default: '',
+    description:
+      'Address under which gates and apis of other machines reach this logic, announced in Redis; empty: the first of trunk.listen.',
+  },
   'trunk.logics': {
     kind: 'addresses',
     default: '',
-    description: 'The logics that a gate or api dials; empty: the one on trunk.path.',
+    description:
+      'The logics that a gate or api dials; empty: the one on trunk.path, and with Redis those that announce themselves there.',
   },
   'trunk.secret': {
     kind: 'secret',

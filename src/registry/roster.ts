@@ -13,6 +13,8 @@ export interface RosterOptions<Entry extends RegistryEntry> {
   readonly clock: Clock;
   readonly registry: Registry<Entry>;
   readonly refreshMs: number;
+  /** The registry can be asked, or has not become so in good time. */
+  readonly opened?: Promise<void>;
 }
 
 interface Member<Entry> {
@@ -29,7 +31,7 @@ export class Roster<Entry extends RegistryEntry> {
   #live: readonly Entry[] = [];
   /** When the first of `#live` ends. */
   #liveUntilMs = Number.POSITIVE_INFINITY;
-  #onChange: () => void = () => {};
+  #onRead: () => void = () => {};
   #timer: TimerHandle;
   #isStopped = false;
 
@@ -47,10 +49,11 @@ export class Roster<Entry extends RegistryEntry> {
     return this.#live;
   }
 
-  /** Reads for the first time, and again every `refreshMs`. Resolves after the first try. `onChange`: `listed` is another. */
-  async start(onChange: () => void = () => {}): Promise<void> {
-    this.#onChange = onChange;
-    await this.#read();
+  /** Reads for the first time, and again every `refreshMs`. Resolves after the first try. `onRead`: after every one. */
+  async start(onRead: () => void = () => {}): Promise<void> {
+    this.#onRead = onRead;
+    await this.#options.opened;
+    if (!this.#isStopped) await this.#read();
   }
 
   stop(): void {
@@ -69,17 +72,17 @@ export class Roster<Entry extends RegistryEntry> {
     } catch {
       this.failures++;
     }
-    if (!this.#isStopped) this.#timer = clock.setTimer(() => void this.#read(), refreshMs);
+    if (this.#isStopped) return;
+    this.#timer = clock.setTimer(() => void this.#read(), refreshMs);
+    this.#onRead();
   }
 
   #take(members: Member<Entry>[]): void {
     members.sort((a, b) => (a.entry.bootId < b.entry.bootId ? -1 : 1));
     this.#members = members;
     const listed = members.map(({ entry }) => entry);
-    const isAnother = textOf(listed) !== textOf(this.#listed);
-    if (isAnother) this.#listed = listed;
+    if (textOf(listed) !== textOf(this.#listed)) this.#listed = listed;
     this.#expire();
-    if (isAnother) this.#onChange();
   }
 
   #expire(): void {
