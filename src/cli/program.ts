@@ -101,7 +101,7 @@ class CliRun {
     const drain = async (): Promise<Act> => (await import('./drain-command.ts')).drain as Act;
     this.#add('drain', 'let a running role leave, and wait until it has', drain, true)
       .argument('[role]', 'start, gate, logic or api', parse.parseDrainable, 'start')
-      .option('--url <url>', 'where its HTTP side is', parse.parseUrl)
+      .option('--url <url>', 'where its HTTP side is', parse.parseUrl('--url'))
       .option('--timeout <seconds>', 'give up after', parse.parseTimeout);
   }
 
