@@ -6,11 +6,13 @@ import { type Clock, delay } from '../src/clock/clock.ts';
 import type { ProbeReport, SendProbes } from './send-probes.ts';
 import type { SluiceSystem } from './system-under-test.ts';
 
-const POLL_MS = 250;
+const POLL_MS = 20;
+/** Asking all processes costs them time that the new logic needs. */
+const ASK_MS = 500;
 const CONFIRMED = 'sluice_gate_confirmed_connections';
 
 export interface KillReport extends ProbeReport {
-  /** Until the link of the first gate to a new logic was seen up. */
+  /** Until a new logic had opened the store and listened. */
   readonly logicBackMs: number;
   /** Until all connections were confirmed; NaN when they were not in time. */
   readonly confirmedMs: number;
@@ -26,27 +28,29 @@ export async function killLogic(
   connections: number,
   deadlineMs: number,
 ): Promise<KillReport> {
-  const logic = sluice.processes().find(({ name }) => name.startsWith('logic'));
-  if (logic === undefined) throw new Error('there is no logic to kill');
+  const logic = logicOf(sluice);
   const startMs = clock.monotonicMs();
-  process.kill(logic.pid, 'SIGKILL');
+  const sinceMs = (): number => clock.monotonicMs() - startMs;
+  process.kill(logic, 'SIGKILL');
   probes.mark();
+  while (logicOf(sluice) === logic && sinceMs() < deadlineMs) await delay(clock, POLL_MS);
+  const logicBackMs = sinceMs();
   const curve: [number, number][] = [];
-  let logicBackMs = Number.NaN;
-  let confirmedMs = Number.NaN;
   let confirmed = 0;
-  for (let sinceMs = 0; sinceMs < deadlineMs && Number.isNaN(confirmedMs); ) {
-    await delay(clock, POLL_MS);
-    const metrics = await sluice.metrics();
-    sinceMs = clock.monotonicMs() - startMs;
-    confirmed = metrics.get(CONFIRMED) ?? 0;
-    curve.push([sinceMs, confirmed]);
-    if (Number.isNaN(logicBackMs) && (metrics.get('sluice_gate_logic_up') ?? 0) > 0) logicBackMs = sinceMs;
-    if (!Number.isNaN(logicBackMs) && confirmed >= connections) confirmedMs = sinceMs;
+  while (confirmed < connections && sinceMs() < deadlineMs) {
+    await delay(clock, ASK_MS);
+    confirmed = (await sluice.metrics()).get(CONFIRMED) ?? 0;
+    curve.push([sinceMs(), confirmed]);
   }
+  const confirmedMs = confirmed < connections ? Number.NaN : sinceMs();
   // Those that were refused wait before they send again.
-  while (probes.report().firstServedMs.length < probes.size && clock.monotonicMs() - startMs < deadlineMs) {
+  while (probes.report().firstServedMs.length < probes.size && sinceMs() < deadlineMs) {
     await delay(clock, POLL_MS);
   }
   return { ...probes.report(), logicBackMs, confirmedMs, confirmed, curve };
+}
+
+/** By its pid file, which a logic writes when it listens. */
+function logicOf(sluice: SluiceSystem): number {
+  return sluice.processes().find(({ name }) => name.startsWith('logic'))?.pid ?? 0;
 }

@@ -8,6 +8,8 @@ import type { ScenarioContext } from './scenario.ts';
 import type { SluiceSystem } from './system-under-test.ts';
 
 const PER_SECOND = 1000;
+/** Before what counts: the processes on the way have compiled nothing of it yet, and no socket to the api is open. */
+const WARM_UP = { perSecond: 250, count: 500 };
 const POLL_MS = 250;
 const ARRIVE_MS_MAX = 15_000;
 
@@ -17,19 +19,32 @@ export interface RandomPushReport extends OpenLoopReport {
   readonly latencyMs: LatencyPercentiles;
 }
 
-/** @param firstNumber of the payloads; numbers are unique in a run */
+/** Numbers of payloads are unique in a run: the warm-up takes those before `firstNumber`. */
 export async function pushToRandom(
-  { clock, random, settings }: ScenarioContext,
+  context: ScenarioContext,
   fleet: Fleet,
   sluice: SluiceSystem,
   count: number,
   firstNumber: number,
 ): Promise<RandomPushReport> {
+  const warmUp = Math.min(WARM_UP.count, fleet.users);
+  await pushEach(context, fleet, sluice, warmUp, firstNumber - warmUp, WARM_UP.perSecond);
+  return pushEach(context, fleet, sluice, count, firstNumber, context.settings.rate ?? PER_SECOND);
+}
+
+async function pushEach(
+  { clock, random, settings }: ScenarioContext,
+  fleet: Fleet,
+  sluice: SluiceSystem,
+  count: number,
+  firstNumber: number,
+  perSecond: number,
+): Promise<RandomPushReport> {
   const before = await fleet.counts();
   (await fleet.takeLatency()).destroy();
   const report = await pushOpenLoop(clock, {
     apiPort: sluice.apiPort,
-    perSecond: settings.rate ?? PER_SECOND,
+    perSecond,
     targets: distinct(random, fleet.users, count).map((user) => fleet.userName(user)),
     firstNumber,
     payloadBytes: settings.payloadBytes,

@@ -76,6 +76,7 @@ function killFindings({ kill }: HeldReport): Finding[] {
     (kill.firstServedMs[Math.ceil(kill.firstServedMs.length * part) - 1] ?? Number.NaN) / 1000;
   const first = (kill.firstServedMs[0] ?? Number.NaN) / 1000;
   return [
+    reported('SIGKILL of logic: another one listens after', kill.logicBackMs / 1000, 's'),
     atMost('SIGKILL of logic: first SEND served after', first, FIRST_SEND_S_MAX, 's'),
     reported('SIGKILL of logic: half of the senders served after', at(0.5), 's'),
     atLeast('SIGKILL of logic: senders served again', kill.firstServedMs.length, kill.probes, ''),

@@ -29,6 +29,7 @@ const LOGINS_AT_ONCE = 512;
 const HEARTBEAT_MS = 60_000;
 const PUSHES_MAX = 10_000;
 const PUSHES_AFTER_KILL = 1000;
+const FIRST_NUMBERS = [1_000_000, 2_000_000] as const;
 const QUIET_PART = 0.2;
 const QUIET_MS_MAX = 60_000;
 const CONFIRM_MS_MAX = 120_000;
@@ -106,7 +107,7 @@ async function holdUntil(
   say(`heartbeats alone: ${busyCores.system.toFixed(2)} cores, generators ${busyCores.generators.toFixed(2)}`);
   const memory = heldMemory(sluice.processes(), fleet.processes, before);
 
-  const pushes = await pushToRandom(context, fleet, sluice, Math.min(PUSHES_MAX, plan.connections), 0);
+  const pushes = await pushToRandom(context, fleet, sluice, Math.min(PUSHES_MAX, plan.connections), FIRST_NUMBERS[0]);
   say(`${pushes.stored} pushes, p99 ${pushes.latencyMs.p99.toFixed(1)} ms, ${pushes.lost} lost`);
 
   const probes = await SendProbes.start(clock, sluice, fleet.runId);
@@ -118,7 +119,7 @@ async function holdUntil(
   );
 
   const again = Math.min(PUSHES_AFTER_KILL, plan.connections);
-  const pushesAfter = await pushToRandom(context, fleet, sluice, again, PUSHES_MAX);
+  const pushesAfter = await pushToRandom(context, fleet, sluice, again, FIRST_NUMBERS[1]);
   await delay(clock, Math.max(0, untilMs - clock.monotonicMs()));
   const { live, lost, lostReasons } = await fleet.counts();
   say(`${live} live, ${lost} lost ${JSON.stringify(lostReasons)}`);
