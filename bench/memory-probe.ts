@@ -8,13 +8,15 @@ import { type MeasuredProcess, memoryOf } from './process-usage.ts';
 const POLL_MS = 20;
 const ANSWER_MS_MAX = 30_000;
 
-/** What a process needs to answer. A small young generation keeps the steps of the heap small. */
-export const PROBE_FLAGS: readonly string[] = [
+/** What a process needs to answer. */
+export const ANSWER_FLAGS: readonly string[] = [
   '--expose-gc',
-  '--max-semi-space-size=1',
   '--import',
   fileURLToPath(new URL('./memory-probe-main.js', import.meta.url)),
 ];
+
+/** With a small young generation, which keeps the steps of the heap small. */
+export const PROBE_FLAGS: readonly string[] = ['--max-semi-space-size=1', ...ANSWER_FLAGS];
 
 export interface CollectedMemory {
   readonly anonymousBytes: number;

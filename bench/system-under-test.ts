@@ -120,6 +120,19 @@ export class SluiceSystem {
     rmSync(this.directory, { recursive: true, force: true });
   }
 
+  /** Ends all processes at once, the primary first, and removes the data. */
+  kill(): void {
+    const primary = this.processes().filter(({ name }) => name === 'primary');
+    for (const { pid } of [...primary, ...this.processes()]) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It has gone by itself.
+      }
+    }
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
   async #ready(gateWorkers: number): Promise<void> {
     for (let waitedMs = 0; waitedMs < START_MS_MAX; waitedMs += POLL_MS) {
       if (this.#process.exitCode !== null) break;

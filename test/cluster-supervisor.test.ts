@@ -113,7 +113,7 @@ describe('the supervisor', () => {
     await failing;
   });
 
-  it('starts an ended process again after 0.1, 1, 2, 4 … 30 s, and at 0.1 s again after 60 stable seconds', async () => {
+  it('starts an ended process again after 0.01, 1, 2, 4 … 30 s, and at 0.01 s again after 60 stable seconds', async () => {
     await started(1);
     const waits: number[] = [];
     for (let i = 0; i < 9; i++) {
@@ -122,12 +122,12 @@ describe('the supervisor', () => {
       const births = children.births('logic 1');
       while (children.births('logic 1') === births) {
         beat();
-        clock.advance(100);
+        clock.advance(10);
       }
       waits.push(clock.monotonicMs() - before);
       if (i === 7) pass(60);
     }
-    assert.deepEqual(waits, [100, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 100]);
+    assert.deepEqual(waits, [10, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 10]);
     assert.deepEqual(gaveUp, []);
   });
 

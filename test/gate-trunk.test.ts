@@ -1,7 +1,7 @@
 /** The gate without its logic, and with a new one: G9, the crash matrix, holds. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CloseReason, Command, readPong } from '../src/protocol/index.ts';
+import { CloseReason, Command, ErrorCode, readPong } from '../src/protocol/index.ts';
 import { GateWorld, type LoggedIn } from './support/gate-world.ts';
 import { frameBytes } from './support/scripted-client.ts';
 import { EPOCH } from './support/scripted-logic.ts';
@@ -88,11 +88,24 @@ test('a new logic gets every session again with its identity, generation and pla
   assert.deepEqual(alice.client.received, ['CONNACK', 'MESSAGE']);
 });
 
-test('5000 sessions are registered in chunks, each once, and only what is registered is forwarded', async () => {
+/** The logic answers what was registered with it since the last call, until nothing more comes. */
+function confirmAll(world: GateWorld): void {
+  for (let confirmed = 0; confirmed < world.logic.registers.length; ) {
+    for (const session of world.logic.registers.slice(confirmed)) {
+      confirmed++;
+      world.logic.head(session, 0);
+    }
+    world.settle();
+  }
+}
+
+test('5000 sessions are registered as the logic answers, each once, and only what is registered is forwarded', async () => {
   const world = await GateWorld.start();
   const everyone = Array.from({ length: 5000 }, (_, index) => world.login(`user${index}`));
   await world.killLogic();
   await world.startLogic();
+  assert.equal(world.logic.registers.length, 500);
+  confirmAll(world);
   const slots = world.logic.registers.map(({ slot }) => slot);
   assert.equal(slots.length, 5000);
   assert.equal(new Set(slots).size, 5000);
@@ -100,6 +113,34 @@ test('5000 sessions are registered in chunks, each once, and only what is regist
   world.settle();
   assert.equal(world.logic.forwards.length, 5000);
   assert.ok(everyone.every(({ client }) => client.received.length === 1));
+});
+
+test('a client that asks before its session was registered is told to come again soon, and is registered first', async () => {
+  const world = await GateWorld.start();
+  const everyone = Array.from({ length: 2000 }, (_, index) => world.login(`user${index}`));
+  await world.killLogic();
+  await world.startLogic();
+  const { client } = everyone[1999] as (typeof everyone)[number];
+  client.sync(0);
+  world.settle();
+  const refusal = client.errorBodies.at(-1);
+  assert.equal(refusal?.code, ErrorCode.RetryLater);
+  assert.ok((refusal?.retryAfterMs ?? Number.NaN) <= 200);
+  assert.equal(world.logic.registers.at(-1)?.uid, 'user1999');
+  client.sync(0);
+  world.settle();
+  assert.equal(world.logic.forwards.length, 1);
+});
+
+test('registration goes on when connections end before the logic has answered for them', async () => {
+  const world = await GateWorld.start();
+  const everyone = Array.from({ length: 1500 }, (_, index) => world.login(`user${index}`));
+  await world.killLogic();
+  await world.startLogic();
+  for (const { client } of everyone.slice(0, 500)) client.stream.destroy();
+  world.settle();
+  confirmAll(world);
+  assert.equal(new Set(world.logic.registers.map(({ uid }) => uid)).size, 1500);
 });
 
 test('S-LOGIN-10: a session that only sends is registered as such', async () => {

@@ -16,7 +16,8 @@ import { type ReturnReport, type ReturnStyle, UserReturn } from './user-return.t
 
 /** Every heartbeat comes earlier than the announced time by this factor, spread over all users. */
 const HEARTBEAT_FACTOR = 0.9;
-const SWEEP_MS = 1000;
+/** Short, and begun at a moment of its own in each process: all users of a process or a second in one go would be no load that people make. */
+const SWEEP_MS = 50;
 
 export interface FleetOptions {
   readonly users: number;
@@ -89,7 +90,7 @@ export class UserFleet implements SluiceHandler {
       }
       this.#clock.setTimer(sweep, SWEEP_MS);
     };
-    sweep();
+    this.#clock.setTimer(sweep, SWEEP_MS * this.#random.fraction());
   }
 
   counts(): FleetCounts {

@@ -13,7 +13,7 @@ import { BusyCores, type HeldMemory, heldMemory, type MachineBefore, machineBefo
 import { type HoldPlan, holdPlan } from '../hold-plan.ts';
 import { raiseKernelSettings } from '../kernel-settings.ts';
 import { type KillReport, killLogic } from '../logic-kill.ts';
-import { PROBE_FLAGS } from '../memory-probe.ts';
+import { ANSWER_FLAGS } from '../memory-probe.ts';
 import { measureBare, type RampReport, rampUp } from '../ramp.ts';
 import { pushToRandom, type RandomPushReport } from '../random-pushes.ts';
 import type { ScenarioOutcome } from '../result.ts';
@@ -35,6 +35,8 @@ const QUIET_PART = 0.2;
 const QUIET_MS_MAX = 60_000;
 const CONFIRM_MS_MAX = 120_000;
 const GIB = 2 ** 30;
+/** Dozens of gate workers that mostly wait: as docs/capacity.md advises for them. */
+const GATE_CONFIG = { 'gate.v8Flags': '--max-semi-space-size=1' };
 /** Generators of many idle users: small heaps, no helper threads that would want the cores. */
 const GENERATOR_FLAGS = ['--max-semi-space-size=1', '--single-threaded-gc', '--v8-pool-size=0'];
 
@@ -73,7 +75,11 @@ async function run(context: ScenarioContext, plan: HoldPlan): Promise<ScenarioOu
   const { settings, random, clock } = context;
   const before = machineBefore();
   const bare = await measureBare(context, plan.connections);
-  const { sluice, stop } = await startSluice(context, { gateWorkers: plan.gateWorkers, nodeFlags: PROBE_FLAGS });
+  const { sluice } = await startSluice(context, {
+    gateWorkers: plan.gateWorkers,
+    nodeFlags: ANSWER_FLAGS,
+    config: GATE_CONFIG,
+  });
   const fleetPlan = { users: plan.connections, host: sluice.host, port: sluice.gatePort, atOnce: LOGINS_AT_ONCE };
   const fleet = await Fleet.create({ ...fleetPlan, processesMin: plan.generators, nodeFlags: GENERATOR_FLAGS }, random);
   try {
@@ -82,8 +88,9 @@ async function run(context: ScenarioContext, plan: HoldPlan): Promise<ScenarioOu
     const untilMs = clock.monotonicMs() + (settings.seconds ?? SECONDS_DEFAULT) * 1000;
     return holdOutcome(context, await holdUntil(context, plan, ramp, fleet, sluice, before, untilMs));
   } finally {
+    // In order it would take a minute to say goodbye to a million.
+    sluice.kill();
     fleet.end();
-    await stop();
   }
 }
 

@@ -1,7 +1,7 @@
 /** When an ended process is started again, and when to stop trying. */
 
 /** Waits before the 1st, 2nd … restart in a row. */
-export const BACKOFF_MS: readonly number[] = [100, 1000, 2000, 4000, 8000, 16_000, 30_000];
+export const BACKOFF_MS: readonly number[] = [10, 1000, 2000, 4000, 8000, 16_000, 30_000];
 /** A process that lived this long has nothing to do with the last restarts. */
 export const STABLE_MS = 60_000;
 export const RESTARTS_MAX = 10;

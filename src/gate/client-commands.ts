@@ -179,7 +179,7 @@ export class ClientCommands implements FrameSink<number> {
     }
     const partition = this.#logic.destination(slot, command, bytes, start, end);
     if (partition === NOWHERE) {
-      this.refuse(slot, requestId, ErrorCode.RetryLater, isSend, this.#logic.retryAfterMs());
+      this.refuse(slot, requestId, ErrorCode.RetryLater, isSend, this.#logic.comeAgainMs(slot));
       return;
     }
     const tag = this.#requests.begin(slot, requestId, isSend, partition);

@@ -22,7 +22,7 @@ import { writeForwardFor } from '../trunk/guest-frames.ts';
 import { LogicLinks, type LogicLinksOptions, type LogicLinksOwner } from '../trunk/logic-links.ts';
 import { writeForward, writeLogin, writePosition } from '../trunk/trunk-frames.ts';
 import type { TrunkLink } from '../trunk/trunk-link.ts';
-import { type LoginAcceptedFrame, TrunkCommand } from '../trunk/trunk-protocol.ts';
+import { HOME_FRAMES, type LoginAcceptedFrame, TrunkCommand } from '../trunk/trunk-protocol.ts';
 import { type AnnouncedLimits, writeWelcome } from './announced-limits.ts';
 import { capabilitiesOf, flagsOf } from './capability-flags.ts';
 import { ConnectionFlag, ConnectionState, type ConnectionTable } from './connection-table.ts';
@@ -31,21 +31,11 @@ import type { DeliveryWindow } from './delivery-window.ts';
 import type { ProtocolErrors } from './protocol-errors.ts';
 import { Registrar } from './registrar.ts';
 import { NO_REQUEST, type RequestTracker } from './request-tracker.ts';
+import { awayMs, registeringMs } from './retry-waits.ts';
 import { SessionPartitions } from './session-partitions.ts';
 
-const RETRY_AFTER_MS = 500;
-const RETRY_SPREAD_MS = 1500;
 /** No partition: the request cannot go anywhere now. */
 export const NOWHERE = -1;
-/** What only the owner of the session's user may say. */
-const HOME_FRAMES: ReadonlySet<number> = new Set([
-  TrunkCommand.LoginAccepted,
-  TrunkCommand.LoginRefused,
-  TrunkCommand.Push,
-  TrunkCommand.Head,
-  TrunkCommand.Resync,
-  TrunkCommand.EndSession,
-]);
 /** After these a SEND was not stored and may be repeated: what follows it must wait. */
 const HOLDING_ERRORS: ReadonlySet<number> = new Set([ErrorCode.Busy, ErrorCode.StoreUnavailable, ErrorCode.RetryLater]);
 
@@ -93,7 +83,12 @@ export class LogicSide implements LogicLinksOwner, GateFrameHandler {
 
   /** A jittered wait for clients that come while no logic is there. */
   retryAfterMs(): number {
-    return Math.round(RETRY_AFTER_MS + RETRY_SPREAD_MS * this.#random.fraction());
+    return awayMs(this.#random);
+  }
+
+  /** When a client whose request can go nowhere now should come again: soon when its session is being registered. */
+  comeAgainMs(slot: number): number {
+    return this.#registrar.hurry(slot) ? registeringMs(this.#random) : this.retryAfterMs();
   }
 
   /** Passes a CONNECT on; false when its user has no owner now. */
@@ -222,10 +217,7 @@ export class LogicSide implements LogicLinksOwner, GateFrameHandler {
     start: number,
     end: number,
   ): void {
-    if (!this.#connections.isReady(slot, serial)) {
-      this.#connections.counters.staleFrames++;
-      return;
-    }
+    if (!this.#isLive(slot, serial)) return;
     const code = command === Command.Error ? (readError(bytes, start, end)?.code ?? 0) : 0;
     if (code !== 0 && HOLDING_ERRORS.has(code) && this.#requests.isSend(slot, tag)) this.#requests.hold(slot);
     const requestId = this.#requests.end(slot, tag);
@@ -239,27 +231,24 @@ export class LogicSide implements LogicLinksOwner, GateFrameHandler {
   }
 
   onPush(slot: number, serial: number, epoch: number, seq: number, bytes: Buffer, start: number, end: number): void {
-    if (this.#connections.isReady(slot, serial)) this.#window.push(slot, epoch, seq, bytes, start, end);
-    else this.#connections.counters.staleFrames++;
+    if (this.#isLive(slot, serial)) this.#window.push(slot, epoch, seq, bytes, start, end);
   }
 
   onMulticast(command: number, targets: Buffer, bytes: Buffer, start: number, end: number): void {
     for (let at = 0; at + 8 <= targets.length; at += 8) {
       const slot = targets.readUInt32BE(at);
-      if (this.#connections.isReady(slot, targets.readUInt32BE(at + 4))) {
-        this.#connections.sendBody(slot, command, 0, bytes, start, end);
-      } else this.#connections.counters.staleFrames++;
+      if (!this.#isLive(slot, targets.readUInt32BE(at + 4))) continue;
+      this.#connections.sendBody(slot, command, 0, bytes, start, end);
     }
   }
 
   onHead(slot: number, serial: number, epoch: number, head: number): void {
-    if (this.#connections.isReady(slot, serial)) this.#window.head(slot, epoch, head);
-    else this.#connections.counters.staleFrames++;
+    if (this.#isLive(slot, serial)) this.#head(slot, epoch, head);
   }
 
   onResync(slot: number, serial: number, epoch: number, floor: number, head: number): void {
-    if (!this.#connections.isReady(slot, serial)) this.#connections.counters.staleFrames++;
-    else if (this.#table.epoch[slot] === epoch) this.#window.head(slot, epoch, head);
+    if (!this.#isLive(slot, serial)) return;
+    if (this.#table.epoch[slot] === epoch) this.#head(slot, epoch, head);
     else this.#window.resync(slot, epoch, floor, head);
   }
 
@@ -276,8 +265,19 @@ export class LogicSide implements LogicLinksOwner, GateFrameHandler {
   }
 
   onEndGuest(slot: number, serial: number, reason: number): void {
-    if (this.#connections.isReady(slot, serial)) this.#connections.close(slot, reason as CloseReason);
-    else this.#connections.counters.staleFrames++;
+    if (this.#isLive(slot, serial)) this.#connections.close(slot, reason as CloseReason);
+  }
+
+  /** False, and counted, when the frame is about a connection that has gone. */
+  #isLive(slot: number, serial: number): boolean {
+    if (this.#connections.isReady(slot, serial)) return true;
+    this.#connections.counters.staleFrames++;
+    return false;
+  }
+
+  #head(slot: number, epoch: number, head: number): void {
+    this.#registrar.answered(slot);
+    this.#window.head(slot, epoch, head);
   }
 
   #writePosition(command: typeof TrunkCommand.Repush | typeof TrunkCommand.Cursor, slot: number, seq: number): void {

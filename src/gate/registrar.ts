@@ -3,9 +3,10 @@
  *
  *   a route changes ─┬─► sessions of the partition: not registered any more, everything in flight RETRY_LATER
  *                    ├─► requests to targets in the partition: RETRY_LATER
- *                    └─► sessions whose partition has an owner: Register, a chunk per tick
+ *                    └─► sessions whose partition has an owner: Register, at most `WINDOW` ahead of the answers
  *
- * One pass over the table for a change, however many partitions it concerns. Nothing is sent twice from here: the client
+ * The window is there for what clients send meanwhile: it would queue behind all sessions of all gates. A session whose
+ * client asks for something goes first. One pass over the table for a change, however many partitions it concerns. Nothing is sent twice from here: the client
  * decides, and is held until it does.
  */
 import { CloseReason, ErrorCode, writeError } from '../protocol/index.ts';
@@ -19,8 +20,9 @@ import type { ProtocolErrors } from './protocol-errors.ts';
 import type { RequestTracker } from './request-tracker.ts';
 import type { SessionPartitions } from './session-partitions.ts';
 
-/** Sessions registered per tick after an owner has come. */
-const REGISTER_CHUNK = 2000;
+/** Sessions of this gate that owners may have before they have answered. */
+const WINDOW = 500;
+const NONE = -1;
 const everything = (): boolean => true;
 
 export class Registrar {
@@ -31,7 +33,10 @@ export class Registrar {
   readonly #partitions: SessionPartitions;
   readonly #links: LogicLinks;
   readonly #retryAfterMs: () => number;
-  #isRegistering = false;
+  /** Registered and not answered yet. */
+  #unanswered = 0;
+  /** Slot from which on sessions are still to be registered; NONE when all are. */
+  #next: number = NONE;
   #again = false;
 
   constructor(
@@ -73,13 +78,28 @@ export class Registrar {
       if (hasMoved) this.#unregister(slot);
       if (this.#requests.inFlight(slot) > 0) this.#abandon(slot, hasMoved ? everything : isGone);
     });
-    this.#again = true;
-    if (!this.#isRegistering) this.#registerFrom(0);
+    if (this.#next === NONE) this.#next = 0;
+    else this.#again = true;
+    this.#goOn();
+  }
+
+  /** A client asks before its session is known: registers it out of turn. False when its user has no owner. */
+  hurry(slot: number): boolean {
+    this.#register(slot);
+    return this.#isUnanswered(slot);
+  }
+
+  /** A session is about to be confirmed, or is not with that owner any more: the next ones may follow. */
+  answered(slot: number): void {
+    if (!this.#isUnanswered(slot)) return;
+    this.#unanswered--;
+    if (this.#next !== NONE && this.#unanswered <= WINDOW / 2) this.#goOn();
   }
 
   /** Tells the home, with the last that the device acknowledged. */
   #closed(slot: number, reason: CloseReason): void {
     this.#requests.forget(slot);
+    this.answered(slot);
     const table = this.#table;
     const link = this.#links.routes.linkOf(this.#partitions.homeOf(slot));
     if (link === undefined || ((table.flags[slot] as number) & ConnectionFlag.Registered) === 0) return;
@@ -90,6 +110,7 @@ export class Registrar {
 
   #unregister(slot: number): void {
     const table = this.#table;
+    if (this.#isUnanswered(slot)) this.#unanswered--;
     table.flags[slot] = (table.flags[slot] as number) & ~(ConnectionFlag.Registered | ConnectionFlag.Known);
     if (table.state[slot] === ConnectionState.LoggingIn) {
       this.#connections.close(slot, CloseReason.Unavailable, this.#retryAfterMs());
@@ -108,13 +129,21 @@ export class Registrar {
     if (sends > 0 && this.#table.state[slot] === ConnectionState.Ready) this.#requests.hold(slot);
   }
 
-  #registerFrom(from: number): void {
-    if (from === 0) this.#again = false;
-    this.#isRegistering = true;
-    const next = this.#table.forEach(this.#register, from, REGISTER_CHUNK);
-    if (next >= 0) this.#connections.clock.defer(() => this.#registerFrom(next));
-    else if (this.#again) this.#registerFrom(0);
-    else this.#isRegistering = false;
+  #goOn(): void {
+    let next = this.#next;
+    while (next !== NONE && this.#unanswered < WINDOW) {
+      next = this.#table.forEach(this.#register, next, WINDOW - this.#unanswered);
+      if (next !== NONE || !this.#again) continue;
+      this.#again = false;
+      next = 0;
+    }
+    this.#next = next;
+  }
+
+  #isUnanswered(slot: number): boolean {
+    const flags = this.#table.flags[slot] as number;
+    const isRegistered = (flags & (ConnectionFlag.Registered | ConnectionFlag.Known)) === ConnectionFlag.Registered;
+    return isRegistered && this.#table.state[slot] === ConnectionState.Ready;
   }
 
   readonly #register = (slot: number): void => {
@@ -124,6 +153,7 @@ export class Registrar {
     const link = this.#links.routes.linkOf(this.#partitions.homeOf(slot));
     if (link === undefined) return;
     table.flags[slot] = flags | ConnectionFlag.Registered;
+    this.#unanswered++;
     this.#writeRegister(link, slot, flags);
     link.touch();
   };

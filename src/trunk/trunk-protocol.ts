@@ -53,6 +53,16 @@ export const TrunkCommand = {
 } as const;
 export type TrunkCommand = (typeof TrunkCommand)[keyof typeof TrunkCommand];
 
+/** What only the owner of the session's user may say. */
+export const HOME_FRAMES: ReadonlySet<number> = new Set([
+  TrunkCommand.LoginAccepted,
+  TrunkCommand.LoginRefused,
+  TrunkCommand.Push,
+  TrunkCommand.Head,
+  TrunkCommand.Resync,
+  TrunkCommand.EndSession,
+]);
+
 export interface HelloFrame {
   readonly version: number;
   readonly role: string;
