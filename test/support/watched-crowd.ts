@@ -23,11 +23,15 @@ export class WatchedCrowd {
   readonly #devices: readonly TortureDevice[];
   readonly #ports: readonly number[];
 
-  /** One user and device for each number; user i is configured for the gate `ports[i mod n]`. */
-  constructor(users: number, ports: readonly number[]) {
+  /**
+   * One user and device for each number; user i is configured for the gate `ports[i mod n]`.
+   * @param withDesktop so many of the users have a second device
+   */
+  constructor(users: number, ports: readonly number[], withDesktop = 0) {
     const uids = Array.from({ length: users }, (_, index) => `user${index}`);
     this.#ports = ports;
-    this.#devices = uids.map((uid, index) => {
+    const owners = [...uids, ...uids.slice(0, withDesktop)];
+    this.#devices = owners.map((uid, index) => {
       const world = {
         clock: this.#clock,
         random: new SeededRandom(index),
@@ -40,7 +44,12 @@ export class WatchedCrowd {
         folder: undefined,
         wasTold: () => false,
       };
-      return new TortureDevice(world, { name: `device${index}`, uid, deviceType: 'phone', sendOnly: false });
+      return new TortureDevice(world, {
+        name: `device${index}`,
+        uid,
+        deviceType: index < users ? 'phone' : 'desktop',
+        sendOnly: false,
+      });
     });
   }
 
