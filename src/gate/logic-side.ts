@@ -172,7 +172,7 @@ export class LogicSide implements LogicLinksOwner, GateFrameHandler {
   }
 
   onFrame(link: TrunkLink, command: number, slot: number, bytes: Buffer, start: number, end: number): boolean {
-    if (HOME_FRAMES.has(command) && link !== this.#home(slot)) {
+    if (HOME_FRAMES[command] === 1 && link !== this.#home(slot)) {
       this.#connections.counters.staleFrames++;
       return true;
     }

@@ -53,15 +53,18 @@ export const TrunkCommand = {
 } as const;
 export type TrunkCommand = (typeof TrunkCommand)[keyof typeof TrunkCommand];
 
-/** What only the owner of the session's user may say. */
-export const HOME_FRAMES: ReadonlySet<number> = new Set([
+/** 1 for what only the owner of the session's user may say. An array: every frame to a gate is looked up. */
+export const HOME_FRAMES: Uint8Array = new Uint8Array(256);
+for (const command of [
   TrunkCommand.LoginAccepted,
   TrunkCommand.LoginRefused,
   TrunkCommand.Push,
   TrunkCommand.Head,
   TrunkCommand.Resync,
   TrunkCommand.EndSession,
-]);
+]) {
+  HOME_FRAMES[command] = 1;
+}
 
 export interface HelloFrame {
   readonly version: number;
