@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { SystemClock } from '../src/clock/clock.ts';
 import { formatReport } from '../tools/history/report.ts';
-import type { FaultName } from '../tools/torture/fault-schedule.ts';
+import { type FaultName, isPeerFault } from '../tools/torture/fault-schedule.ts';
 import { type RedisChoice, RedisKind } from '../tools/torture/redis-world.ts';
 import { torture } from '../tools/torture/torture.ts';
 
@@ -26,6 +26,7 @@ async function survives(context: TestContext, redis: RedisChoice, names: readonl
     clock: new SystemClock(),
     faults,
     redis,
+    peers: names.some(isPeerFault) ? 2 : 0,
     say: (text) => context.diagnostic(text),
   });
   context.diagnostic(formatReport(report));
@@ -36,12 +37,14 @@ async function survives(context: TestContext, redis: RedisChoice, names: readonl
   rmSync(folder, { recursive: true, force: true });
 }
 
-test('a Redis that is killed, frozen and flushed: what is lost is what was flushed, and everybody is told', (context) =>
+test('three logics, of which one dies, freezes and leaves, on a Redis that is killed and flushed: only what was flushed is lost, and everybody is told', (context) =>
   survives(context, { kind: RedisKind.Single, fsync: 'always', replicas: 0 }, [
     'redis-kill',
-    'redis-pause',
     'redis-flush',
     'logic-kill',
+    'peer-die',
+    'peer-freeze',
+    'peer-restart',
   ]));
 
 test('a cluster whose primaries are killed and replaced by replicas that had confirmed loses nothing', (context) =>

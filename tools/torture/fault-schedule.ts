@@ -33,14 +33,22 @@ export type ClientFault = (typeof CLIENT_FAULTS)[number];
 export const REDIS_FAULTS = ['redis-kill', 'redis-failover', 'redis-pause', 'redis-flush'] as const;
 export type RedisFault = (typeof REDIS_FAULTS)[number];
 
-export type FaultName = SystemFault | ClientFault | RedisFault;
+/** Faults of logics beside the system's own (`peer-logics.ts`). */
+export const PEER_FAULTS = ['peer-kill', 'peer-die', 'peer-freeze', 'peer-restart'] as const;
+export type PeerFault = (typeof PEER_FAULTS)[number];
+
+export type FaultName = SystemFault | ClientFault | RedisFault | PeerFault;
 
 export function isRedisFault(name: FaultName): name is RedisFault {
   return (REDIS_FAULTS as readonly string[]).includes(name);
 }
 
+export function isPeerFault(name: FaultName): name is PeerFault {
+  return (PEER_FAULTS as readonly string[]).includes(name);
+}
+
 export function isFaultName(name: string): name is FaultName {
-  return ([...SYSTEM_FAULTS, ...CLIENT_FAULTS, ...REDIS_FAULTS] as readonly string[]).includes(name);
+  return ([...SYSTEM_FAULTS, ...CLIENT_FAULTS, ...REDIS_FAULTS, ...PEER_FAULTS] as readonly string[]).includes(name);
 }
 
 /** Every fault once in some order, then every one again: a short run has all kinds, and a long one many of each. */

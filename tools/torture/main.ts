@@ -5,12 +5,19 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { SystemClock } from '../../src/clock/clock.ts';
 import { formatReport } from '../history/report.ts';
-import { CLIENT_FAULTS, type FaultName, isFaultName, REDIS_FAULTS, SYSTEM_FAULTS } from './fault-schedule.ts';
+import {
+  CLIENT_FAULTS,
+  type FaultName,
+  isFaultName,
+  PEER_FAULTS,
+  REDIS_FAULTS,
+  SYSTEM_FAULTS,
+} from './fault-schedule.ts';
 import { type RedisChoice, RedisKind } from './redis-world.ts';
 import { type TortureOptions, type TortureResult, torture } from './torture.ts';
 
 const MINUTE_MS = 60_000;
-const ALL_FAULTS: readonly FaultName[] = [...SYSTEM_FAULTS, ...CLIENT_FAULTS, ...REDIS_FAULTS];
+const ALL_FAULTS: readonly FaultName[] = [...SYSTEM_FAULTS, ...CLIENT_FAULTS, ...REDIS_FAULTS, ...PEER_FAULTS];
 const USAGE = `npm run torture -- [--minutes N] [--seed S] [--faults a,b] [--gates N] [--users N] [--pause MS]
 
   --minutes N   how long things break (default 1); every kind of fault happens at least once
@@ -18,6 +25,7 @@ const USAGE = `npm run torture -- [--minutes N] [--seed S] [--faults a,b] [--gat
   --faults      only these, of: ${ALL_FAULTS.join(', ')}
   --redis         messages in a Redis of its own, which breaks too
   --redis-cluster the same with a cluster of three primaries and three replicas
+  --logics N      on that Redis, which take each other's partitions (default 3)
   --fsync F       of Redis: always (default) or everysec
   --replicas N    that confirm: 1 (default) or 0; of a cluster
   --gates N     gate processes (default 2)
@@ -36,6 +44,7 @@ function readOptions(clock: SystemClock): Omit<TortureOptions, 'folder'> | undef
       pause: { ...text, default: '150' },
       redis: { type: 'boolean', default: false },
       'redis-cluster': { type: 'boolean', default: false },
+      logics: { ...text, default: '3' },
       fsync: { ...text, default: 'always' },
       replicas: { ...text, default: '1' },
     },
@@ -48,7 +57,7 @@ function readOptions(clock: SystemClock): Omit<TortureOptions, 'folder'> | undef
   const say = (line: string): void => console.log(line);
   const faults = new Set(names.filter(isFaultName));
   const redis = redisOf(values);
-  const chosen = redis === undefined ? {} : { redis };
+  const chosen = redis === undefined ? {} : { redis, peers: Math.max(0, Number(values.logics) - 1) };
   return { clock, seed, durationMs: minutes * MINUTE_MS, faults, gates, users, bots: 3, pauseMs, say, ...chosen };
 }
 

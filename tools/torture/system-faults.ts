@@ -31,6 +31,8 @@ const PAUSE_MS_MAX = 3000;
 /** A frozen process exits some seconds after we froze it. */
 const RESTARTS_WINDOW_MARGIN_MS = 10_000;
 const CRASHES = 3;
+/** How a session ends whose login the store does not know any more. */
+const LOGIN_AGAIN = 'SHUTDOWN';
 
 export interface SystemFaultOptions {
   readonly clock: Clock;
@@ -50,8 +52,8 @@ export class SystemFaults {
   readonly problems: string[] = [];
   readonly #options: SystemFaultOptions;
   #system: System;
-  /** Since logic was replaced last: whoever logged in before has to do so again when it is. */
-  #areLoginsLost = false;
+  /** Undisturbed clients that will be sent to log in again, because the store has lost that they did. */
+  #loginsLost = 0;
   /** When processes of this primary were killed. */
   #exitsMs: number[] = [];
 
@@ -108,9 +110,9 @@ export class SystemFaults {
     await this.#progress(fault);
   }
 
-  /** Redis has lost what it held of sessions. */
+  /** Redis may have lost what it held of sessions: each logs in again when another logic looks at it. */
   loginsLost(): void {
-    this.#areLoginsLost = true;
+    for (const { start } of this.#options.witnesses) this.#loginsLost += start.spec.devices.length;
   }
 
   /** Something that is no process of ours: all of them, and all connections, must stand it. */
@@ -128,9 +130,7 @@ export class SystemFaults {
     await act();
     await this.#progress(fault);
     const dropped = (await this.#drops()) - dropsBefore;
-    const isForgiven = this.#areLoginsLost && victims.includes('logic-1');
-    if (isForgiven) this.#areLoginsLost = false;
-    else if (dropped > own) this.problems.push(`${fault}: ${dropped} connections dropped, ${own} were its own`);
+    if (dropped > own) this.problems.push(`${fault}: ${dropped} connections dropped, ${own} were its own`);
     const pids = this.#pids();
     for (const role of Object.keys(pidsBefore)) {
       const isReplaced = pids[role] !== pidsBefore[role];
@@ -201,10 +201,12 @@ export class SystemFaults {
     return this.#system.pids;
   }
 
-  /** Connections of undisturbed clients that have ended so far. */
+  /** Connections of undisturbed clients that have ended so far without need. */
   async #drops(): Promise<number> {
     const reports = await Promise.all(this.#options.witnesses.map((host) => host.report()));
-    return reports.flatMap((report) => Object.values(report?.drops ?? {})).reduce((sum, count) => sum + count, 0);
+    const drops = reports.flatMap((report) => Object.entries(report?.drops ?? {}));
+    const again = drops.reduce((sum, [reason, count]) => sum + (reason === LOGIN_AGAIN ? count : 0), 0);
+    return drops.reduce((sum, [, count]) => sum + count, 0) - Math.min(again, this.#loginsLost);
   }
 
   /** Every undisturbed client process gets acknowledgements again, and all of its clients are online. */

@@ -15,22 +15,14 @@ import { readHistoryFiles } from '../history/history-files.ts';
 import { FileRecorder } from '../history/recorder.ts';
 import type { Report } from '../history/report.ts';
 import { ClientFaults } from './client-faults.ts';
-import {
-  CLIENT_FAULTS,
-  type FaultName,
-  FaultRounds,
-  isRedisFault,
-  REDIS_FAULTS,
-  type RedisFault,
-  SYSTEM_FAULTS,
-} from './fault-schedule.ts';
+import { CLIENT_FAULTS, type FaultName, FaultRounds, SYSTEM_FAULTS } from './fault-schedule.ts';
 import { headOf } from './head-probe.ts';
 import type { Head, HostReport } from './host-messages.ts';
 import { HostProcess } from './host-process.ts';
 import { populate } from './population.ts';
 import { PushSender } from './push-sender.ts';
-import { RedisFaults } from './redis-faults.ts';
-import { type RedisChoice, RedisKind, RedisWorld } from './redis-world.ts';
+import type { RedisChoice } from './redis-world.ts';
+import { isSurroundingFault, Surroundings } from './surroundings.ts';
 import { SystemFaults } from './system-faults.ts';
 
 const GATE_SHUTDOWN_MS = 1000;
@@ -47,6 +39,8 @@ export interface TortureOptions {
   readonly faults: ReadonlySet<FaultName>;
   /** Keep the messages there; undefined: on the disk. */
   readonly redis?: RedisChoice;
+  /** Logics beside the system's own, on that Redis. */
+  readonly peers?: number;
   readonly gates: number;
   readonly users: number;
   readonly bots: number;
@@ -90,16 +84,20 @@ class TortureRun {
   readonly #pushesPath: string;
   readonly #systemFaults: SystemFaults;
   readonly #clientFaults: ClientFaults;
-  readonly #redis: RedisWorld | undefined;
-  readonly #redisFaults: RedisFaults | undefined;
+  readonly #surroundings: Surroundings | undefined;
   readonly #gatePort: number;
 
   static async start(options: TortureOptions): Promise<TortureRun> {
     const { clock, folder, gates, durationMs } = options;
     mkdirSync(join(folder, 'data'), { recursive: true });
     const data = join(folder, 'data');
-    const redis = options.redis && (await RedisWorld.start(options.redis));
-    const config = { 'gate.heartbeatMs': '30000', 'gate.drainMs': String(GATE_SHUTDOWN_MS), ...redis?.config };
+    const { redis, seed, peers = 0 } = options;
+    const surroundings = redis && (await Surroundings.start({ clock, seed, redis, peers }));
+    const config = {
+      'gate.heartbeatMs': '30000',
+      'gate.drainMs': String(GATE_SHUTDOWN_MS),
+      ...surroundings?.config,
+    };
     const system = await startSystem({ workers: gates, dataDirectory: data, config });
     const proxy = await ChaosProxy.start({
       clock,
@@ -111,7 +109,7 @@ class TortureRun {
       keepLog(folder, run.#systemFaults.system);
       return startSystem({ workers: gates, dataDirectory: data, config: { ...config, ...ports } });
     };
-    const run = new TortureRun(options, system, proxy, startAgain, redis);
+    const run = new TortureRun(options, system, proxy, startAgain, surroundings);
     await Promise.all(run.#hosts.map((host) => host.spawn()));
     return run;
   }
@@ -121,7 +119,7 @@ class TortureRun {
     system: System,
     proxy: ChaosProxy,
     startAgain: () => Promise<System>,
-    redis: RedisWorld | undefined,
+    surroundings: Surroundings | undefined,
   ) {
     const { clock, seed, folder, users, bots, pauseMs, gates, faults } = options;
     this.#options = options;
@@ -145,8 +143,7 @@ class TortureRun {
       gates,
       gateShutdownMs: GATE_SHUTDOWN_MS,
     });
-    this.#redis = redis;
-    this.#redisFaults = redis && new RedisFaults({ clock, random: new SeededRandom(seed + 2), redis });
+    this.#surroundings = surroundings;
     const chosen = CLIENT_FAULTS.filter((fault) => faults.has(fault));
     this.#clientFaults = new ClientFaults({
       clock,
@@ -197,14 +194,15 @@ class TortureRun {
     const code = await system.exited;
     if (code !== 0) this.#problems.push(`the system ended with ${code}`);
     keepLog(this.#options.folder, system);
-    await this.#redis?.stop();
+    await this.#surroundings?.stop();
   }
 
   /** A whole round of faults at least, and then until the time is over. */
   async #breakThings(): Promise<void> {
     const { clock, seed, durationMs, faults, say } = this.#options;
     const random = new SeededRandom(seed + 1);
-    const chosen = [...SYSTEM_FAULTS, ...this.#possibleRedisFaults()].filter((fault) => faults.has(fault));
+    const possible = [...SYSTEM_FAULTS, ...(this.#surroundings?.faults ?? [])];
+    const chosen = possible.filter((fault) => faults.has(fault));
     const rounds = new FaultRounds(chosen, random);
     const startMs = clock.monotonicMs();
     const isOver = (): boolean => clock.monotonicMs() - startMs >= durationMs;
@@ -214,26 +212,13 @@ class TortureRun {
       if (fault === undefined) continue;
       const faultMs = clock.monotonicMs();
       const before = this.#systemFaults.problems.length;
-      if (isRedisFault(fault)) await this.#breakRedis(fault);
+      if (isSurroundingFault(fault)) await this.#surroundings?.happen(fault, this.#systemFaults);
       else await this.#systemFaults.happen(fault);
       this.#count(fault);
       const atS = ((faultMs - startMs) / 1000).toFixed(1);
       say(`${atS} s: ${fault}, over after ${Math.round(clock.monotonicMs() - faultMs)} ms`);
       for (const problem of this.#systemFaults.problems.slice(before)) say(`  ${problem}`);
     }
-  }
-
-  async #breakRedis(fault: RedisFault): Promise<void> {
-    const faults = this.#redisFaults as RedisFaults;
-    const before = faults.losses.length;
-    await this.#systemFaults.sparingAll(fault, () => faults.happen(fault));
-    if (faults.losses.length > before) this.#systemFaults.loginsLost();
-  }
-
-  #possibleRedisFaults(): RedisFault[] {
-    const kind = this.#options.redis?.kind;
-    if (kind === undefined) return [];
-    return REDIS_FAULTS.filter((fault) => kind === RedisKind.Cluster || fault !== 'redis-failover');
   }
 
   #count(fault: string): void {
@@ -279,7 +264,7 @@ class TortureRun {
     }
     const histories = [...this.#hosts.flatMap((host) => host.histories), this.#pushesPath];
     return {
-      report: checkHistory(await readHistoryFiles(histories), { storeLosses: this.#redisFaults?.losses ?? [] }),
+      report: checkHistory(await readHistoryFiles(histories), { storeLosses: this.#surroundings?.losses ?? [] }),
       problems: this.#problems,
       faults: this.#happened,
       logins: reports.reduce((sum, report) => sum + report.logins, 0),
