@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, describe, it } from 'node:test';
 import { formatReport } from '../tools/history/report.ts';
-import { freePort } from './support/redis-server.ts';
+import { freePort, RedisTestServer } from './support/redis-server.ts';
 import { type RoleProcess, startRole, stopLeftRoles } from './support/role-process.ts';
 import { until } from './support/system.ts';
 import { WatchedCrowd } from './support/watched-crowd.ts';
@@ -101,5 +101,39 @@ describe('under load, two gates and a logic', () => {
     assert.equal(report.looked.readersAtEnd, USERS);
     assert.deepEqual(crowd.problems, []);
     assert.ok(crowd.longestOutageMs <= OUTAGE_MS_MAX, `offline for ${crowd.longestOutageMs} ms`);
+  });
+
+  it('G10: a rolling restart of two logics that share a Redis', async () => {
+    const redis = await RedisTestServer.start();
+    try {
+      const [one, two, clients] = [await freePort(), await freePort(), await freePort()];
+      const store = { 'store.engine': 'redis', 'redis.servers': `127.0.0.1:${redis.port}` };
+      const shared = { ...store, 'trunk.secret': SECRET };
+      const links = { ...shared, 'trunk.logics': `127.0.0.1:${one},127.0.0.1:${two}` };
+      const startLogic = (port: number): Promise<RoleProcess> =>
+        startRole('logic', { ...shared, 'trunk.listen': `127.0.0.1:${port}` });
+      const logics = [await startLogic(one), await startLogic(two)];
+      const gate = await startRole('gate', { ...links, 'gate.port': String(clients) });
+      await until(() => gate.isReady(), 'the gate is ready');
+      crowd = new WatchedCrowd(USERS, [clients]);
+      await crowd.start();
+      for (const [index, port] of [one, two].entries()) {
+        await crowd.talk(100);
+        const logic = logics[index] as RoleProcess;
+        logic.signal('SIGTERM');
+        assert.equal(await logic.exited, 0);
+        await crowd.talk(100);
+        logics[index] = await startLogic(port);
+      }
+      await crowd.talk(100);
+      const report = await crowd.judge();
+      assert.ok(report.ok, formatReport(report));
+      assert.equal(report.looked.readersAtEnd, USERS);
+      assert.deepEqual(crowd.problems, []);
+      assert.equal(crowd.logins, USERS, 'no connection is lost');
+      for (const role of [gate, ...logics]) await role.stop();
+    } finally {
+      await redis.stop();
+    }
   });
 });
