@@ -268,6 +268,20 @@ describe('ownership', () => {
     await two.store.close();
   });
 
+  test('one that joins gets its share, and one that leaves is missed, long before a lease ends', async () => {
+    const options = { keyPrefix: 'soon:', leaseMs: 60_000 };
+    const one = await openLoad([server], options);
+    const two = await openLoad([server], options);
+    const startedMs = clock.monotonicMs();
+    await until(() => one.store.partitionsOwned < PARTITIONS, 'the first one lets go');
+    await until(() => one.store.partitionsOwned + two.store.partitionsOwned === PARTITIONS, 'a spread');
+    await one.store.close();
+    await until(() => two.store.partitionsOwned === PARTITIONS, 'the other has all');
+    const tookMs = clock.monotonicMs() - startedMs;
+    assert.ok(tookMs < 5000, `${tookMs} ms`);
+    await two.store.close();
+  });
+
   test("a sender's copy that an owner noted and did not make is made once by the next", async () => {
     const options = { keyPrefix: 'copies:', leaseMs: 300 };
     const sender = Array.from({ length: 100 }, (_, i) => `sender-${i}`).find(

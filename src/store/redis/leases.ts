@@ -2,10 +2,12 @@
  * Who owns which partition. Every logic announces itself; from the names that are alive each of them computes the same
  * owner for every partition (rendezvous hashing), so that one more or one less moves only its share.
  *
- *   every third of a lease:  announce ─► renew what is owned ─► let go what another should own ─► take what is free
+ *   every half second:       announce ─► let go what another should own ─► take what is free
+ *   every third of a lease:  renew what is owned
  *
  * A lease that runs out does not stop its holder, and need not: every call carries the owner epoch, and whoever takes the
- * partition changes it. Costs two calls a partition and lease at most, whatever the number of users.
+ * partition changes it. Costs two calls a second, and three a partition and lease, whatever the number of users; more only
+ * while a partition waits for its last owner's lease to end.
  */
 import type { Clock, TimerHandle } from '../../clock/clock.ts';
 import type { AppId, Epoch, MessageId, PartitionNumber } from '../../model/ids.ts';
@@ -46,6 +48,8 @@ export interface LeaseHost {
 const HASH_SPAN = 2 ** 32;
 /** After a lease that was in the way has ended. */
 const EXPIRY_SLACK_MS = 5;
+/** How soon one that joins or leaves is noticed: for so long, at most, its partitions have no owner. */
+const LOOK_MS = 500;
 
 export class Leases {
   readonly #options: LeaseOptions;
@@ -55,10 +59,13 @@ export class Leases {
   #round: Promise<void> = Promise.resolve();
   /** Until the first lease in the way ends. */
   #waitMs = 0;
+  #renewAtMs = 0;
+  readonly #lookMs: number;
 
   constructor(options: LeaseOptions, host: LeaseHost) {
     this.#options = options;
     this.#host = host;
+    this.#lookMs = Math.min(LOOK_MS, options.leaseMs / 3);
   }
 
   /** The first round: resolves when everything that was free is owned. */
@@ -91,8 +98,7 @@ export class Leases {
 
   #again(): void {
     if (this.#isStopped) return;
-    const third = this.#options.leaseMs / 3;
-    const waitMs = this.#waitMs > 0 ? Math.min(third, this.#waitMs + EXPIRY_SLACK_MS) : third;
+    const waitMs = this.#waitMs > 0 ? Math.min(this.#lookMs, this.#waitMs + EXPIRY_SLACK_MS) : this.#lookMs;
     this.#timer = this.#options.clock.setTimer(() => {
       this.#round = this.#runRound().catch(() => undefined);
       void this.#round.then(() => this.#again());
@@ -101,6 +107,10 @@ export class Leases {
 
   async #runRound(): Promise<void> {
     const alive = await this.#announce();
+    const nowMs = this.#options.clock.monotonicMs();
+    // At the look that is nearest.
+    const isRenewal = nowMs + this.#lookMs / 2 >= this.#renewAtMs;
+    if (isRenewal) this.#renewAtMs = nowMs + this.#options.leaseMs / 3;
     const mine: PartitionNumber[] = [];
     const work: Promise<void>[] = [];
     for (let number = 0; number < this.#options.partitions; number++) {
@@ -108,7 +118,8 @@ export class Leases {
       const tenure = this.#host.tenureOf(partition);
       const isWanted = this.#ownerAmong(alive, partition) === this.#options.name;
       if (tenure === undefined && isWanted) mine.push(partition);
-      else if (tenure !== undefined) work.push(isWanted ? this.#renew(tenure) : this.#handOver(tenure));
+      else if (tenure !== undefined && !isWanted) work.push(this.#handOver(tenure));
+      else if (tenure !== undefined && isRenewal) work.push(this.#renew(tenure));
     }
     const renewed = Promise.allSettled(work);
     this.#waitMs = 0;
