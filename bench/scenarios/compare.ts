@@ -8,10 +8,16 @@ import type { PairRun } from '../pair-run.ts';
 import { measureSystem, type SystemName } from '../pair-systems.ts';
 import { atMost, type BySystem, type Finding, reported, type ScenarioOutcome } from '../result.ts';
 import type { ScenarioContext } from '../scenario.ts';
-import { median, medianRun } from '../statistics.ts';
+import { medianRun } from '../statistics.ts';
 
 const RATES = [10_000, 30_000, 0];
 const FLOOR = 'bare';
+
+interface Ratio {
+  readonly peer: SystemName;
+  readonly rate: number;
+  readonly ratio: number;
+}
 
 export async function compare(context: ScenarioContext): Promise<ScenarioOutcome> {
   const { settings, budgets, say } = context;
@@ -24,11 +30,11 @@ export async function compare(context: ScenarioContext): Promise<ScenarioOutcome
   const at = (system: SystemName, rate: number): PairRun =>
     medianRun(runs.filter((run) => run.system === system && run.offeredPerSecond === rate));
   const cost = (system: SystemName, rate: number): number => at(system, rate).cpuMicrosPerDelivery;
-  const ratios = settings.against.flatMap((peer) =>
+  const ratios: readonly Ratio[] = settings.against.flatMap((peer) =>
     rates.map((rate) => ({ peer, rate, ratio: cost('sluice', rate) / cost(peer, rate) })),
   );
   for (const { peer, rate, ratio } of ratios) {
-    say(`CPU per delivery at ${rate === 0 ? 'the maximum' : `${rate}/s`}: ${ratio.toFixed(2)} × ${peer}`);
+    say(`CPU per delivery ${rateText(rate)}: ${ratio.toFixed(2)} × ${peer}`);
   }
   const top = rates.at(-1) ?? 0;
   const bySystem = (key: 'deliveriesPerSecond' | 'cpuMicrosPerDelivery'): BySystem =>
@@ -57,12 +63,18 @@ export async function compare(context: ScenarioContext): Promise<ScenarioOutcome
   };
 }
 
-function ratioFindings(ratios: readonly { peer: string; ratio: number }[], limit: number): Finding[] {
-  return [...new Set(ratios.map(({ peer }) => peer))].map((peer) => {
-    const middle = median(ratios.filter((each) => each.peer === peer).map(({ ratio }) => ratio));
-    const what = `CPU per delivery against ${peer}, median of the rates`;
-    return peer === 'mosquitto'
-      ? atMost(what, middle, limit, '×')
-      : reported(what, middle, peer === FLOOR ? '× the floor' : '×');
+/**
+ * The target is for the maximum, where the processor decides. At a fixed low rate every message pays for system calls of its
+ * own: these ratios are told, and the floor's beside them says what the runtime's sockets alone cost.
+ */
+function ratioFindings(ratios: readonly Ratio[], limit: number): Finding[] {
+  return ratios.map(({ peer, rate, ratio }) => {
+    const what = `CPU per delivery against ${peer}, ${rateText(rate)}`;
+    if (peer === 'mosquitto' && rate === 0) return atMost(what, ratio, limit, '×');
+    return reported(what, ratio, peer === FLOOR ? '× the floor' : '×');
   });
+}
+
+function rateText(rate: number): string {
+  return rate === 0 ? 'at the maximum' : `at ${rate}/s`;
 }

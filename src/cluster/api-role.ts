@@ -6,7 +6,6 @@ import { aggregate, METRICS_CONTENT_TYPE } from '../metrics/aggregate.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { knownGates } from './gate-source.ts';
 import { knownLogics } from './known-logics.ts';
-import { pushQueue } from './redis-bus.ts';
 import { registryClient } from './registry-client.ts';
 import { listenProblem, type RoleContext, RoleStartError, type RunningRole } from './running-role.ts';
 import { trunkAccess, trunkTransport } from './trunk-ends.ts';
@@ -16,7 +15,7 @@ const BOOT_ID_BYTES = 8;
 export async function startApi(context: RoleContext): Promise<RunningRole> {
   const { channel, clock, random, log, metrics, start } = context;
   const { config } = start;
-  const registry = registryClient(context);
+  const registry = await registryClient(context);
   const gates = knownGates(context, registry);
   const iplist = new Iplist({
     random,
@@ -24,7 +23,8 @@ export async function startApi(context: RoleContext): Promise<RunningRole> {
     gatesMax: config.iplist.gatesMax,
     times: { ...config.iplist, heartbeatMs: config.gate.heartbeatMs },
   });
-  const queue = config.store.engine === 'redis' ? pushQueue(context) : undefined;
+  const queue =
+    config.store.engine === 'redis' ? (await import('./redis-bus.ts')).pushQueue(context) : undefined;
   const api = new Api({
     ...(queue === undefined ? {} : { queue }),
     clock,

@@ -26,7 +26,7 @@ export async function startGate(context: RoleContext): Promise<RunningRole> {
   const name = `gate ${index}`;
   const bootId = randomHex(random, BOOT_ID_BYTES);
   const connectionsMax = config.gate.connectionsMax || connectionsByDescriptors();
-  const registry = registryClient(context);
+  const registry = await registryClient(context);
   let announced: readonly string[] = [];
   const gate = new Gate({
     clock,

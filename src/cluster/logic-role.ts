@@ -16,8 +16,6 @@ import { STORE_SCRIPTS } from '../store/redis/scripts.ts';
 import { type Store, type StoreInfo, StoreOpenError } from '../store/store.ts';
 import { announceLogic } from './logic-announcement.ts';
 import { logicMetrics } from './logic-metrics.ts';
-import { logicBus } from './redis-bus.ts';
-import { redisClient, redisMetrics, redisStore } from './redis-engine.ts';
 import { retentionByApp } from './retention-by-app.ts';
 import { RunDirectory } from './run-directory.ts';
 import { type RoleContext, RoleStartError, type RunningRole } from './running-role.ts';
@@ -33,7 +31,7 @@ export async function startLogic(context: RoleContext): Promise<RunningRole> {
   const { config, trunkPath } = start;
   const verifier = new TokenVerifier(config.apps, clock, new PiscinaSignaturePool());
   const { store, backup, name, started, stopping } =
-    config.store.engine === 'redis' ? onRedis(context, () => logic) : onDisk(context);
+    config.store.engine === 'redis' ? await onRedis(context, () => logic) : onDisk(context);
   const bootId = randomHex(random, BOOT_ID_BYTES);
   const logic: Logic = new Logic({
     store,
@@ -61,7 +59,7 @@ export async function startLogic(context: RoleContext): Promise<RunningRole> {
   });
   tellStore(context, info);
   started?.(logic, info);
-  const withdraw = name === undefined ? undefined : announceLogic(context, name, bootId);
+  const withdraw = name === undefined ? undefined : await announceLogic(context, name, bootId);
   const stop = async (): Promise<void> => {
     stopping?.();
     const ended = logic.stop().then(() => verifier.close());
@@ -98,7 +96,9 @@ function onDisk({ clock, random, start }: RoleContext): StoreChoice {
 }
 
 /** @param logic is there when the store is opened */
-function onRedis(context: RoleContext, logic: () => Logic): StoreChoice {
+async function onRedis(context: RoleContext, logic: () => Logic): Promise<StoreChoice> {
+  const { redisClient, redisMetrics, redisStore } = await import('./redis-engine.ts');
+  const { logicBus } = await import('./redis-bus.ts');
   const { index, random, metrics, start } = context;
   const name = new RunDirectory(start.dataDirectory).logicName(index, random);
   const client = redisClient(context, [...STORE_SCRIPTS, ...BUS_SCRIPTS]);
