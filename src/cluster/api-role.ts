@@ -23,8 +23,7 @@ export async function startApi(context: RoleContext): Promise<RunningRole> {
     gatesMax: config.iplist.gatesMax,
     times: { ...config.iplist, heartbeatMs: config.gate.heartbeatMs },
   });
-  const queue =
-    config.store.engine === 'redis' ? (await import('./redis-bus.ts')).pushQueue(context) : undefined;
+  const queue = config.store.engine === 'redis' ? (await import('./redis-bus.ts')).pushQueue(context) : undefined;
   const api = new Api({
     ...(queue === undefined ? {} : { queue }),
     clock,

@@ -11,11 +11,7 @@ import type { RoleContext } from './running-role.ts';
 const ANSWER_MS_MAX = 500;
 
 /** Answers how to take it back. @param name of this logic, the same after a restart */
-export async function announceLogic(
-  context: RoleContext,
-  name: string,
-  bootId: string,
-): Promise<() => Promise<void>> {
+export async function announceLogic(context: RoleContext, name: string, bootId: string): Promise<() => Promise<void>> {
   const { clock, random, metrics, start } = context;
   const { redis, registry: times } = start.config;
   const address = advertisedLogic(start.config);
