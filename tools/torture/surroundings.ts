@@ -76,8 +76,8 @@ export class Surroundings {
     await system.sparingAll(fault, async () => {
       if (isRedisFault(fault)) await this.#redisFaults.happen(fault);
       else await this.#peers?.happen(fault);
+      if (this.losses.length > before) system.loginsLost();
     });
-    if (this.losses.length > before) system.loginsLost();
   }
 
   async stop(): Promise<void> {
