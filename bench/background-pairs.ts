@@ -4,6 +4,7 @@ import { DEVELOPMENT_APP_ID, DEVELOPMENT_SECRET } from '../src/config/apps.ts';
 import type { DeliveryFaults } from './load/delivery-check.ts';
 import { LatencyHistogram, type LatencyPercentiles } from './load/latency-histogram.ts';
 import { LoadProcess } from './load/load-process.ts';
+import type { MeasuredProcess } from './process-usage.ts';
 import type { SluiceSystem } from './system-under-test.ts';
 
 const PAIRS = 50;
@@ -28,6 +29,7 @@ export class BackgroundPairs {
     const pairs = new BackgroundPairs();
     await pairs.#load.call('openPairs', {
       protocol: 'sluice',
+      fanout: false,
       host: sluice.host,
       port: sluice.gatePort,
       app: DEVELOPMENT_APP_ID,
@@ -40,6 +42,10 @@ export class BackgroundPairs {
     });
     await pairs.#load.call('startPairs', perSecond);
     return pairs;
+  }
+
+  get processes(): MeasuredProcess[] {
+    return [{ name: 'live', pid: this.#load.pid }];
   }
 
   /** What happened since the last call. */

@@ -9,7 +9,7 @@ export interface Budgets {
   readonly systemBytesOverBare: number;
   /** At least. */
   readonly loginsPerSecond: number;
-  readonly multicastMicrosPerDelivery: number;
+  readonly multicastRatioToMosquitto: number;
   /** At half of the maximum. */
   readonly latencyP99Ms: number;
   readonly latencyP999Ms: number;

@@ -4,14 +4,14 @@
  *   open ── warm-up ──●───────── measured ─────────●── no new messages ── settle ── lost? doubled? reordered?
  *                     └ CPU of every process, counts, latency histogram between the two marks ┘
  */
-import { availableParallelism } from 'node:os';
 import { type Clock, delay } from '../src/clock/clock.ts';
 import { DEVELOPMENT_APP_ID, DEVELOPMENT_SECRET } from '../src/config/apps.ts';
+import { type Evidence, EvidenceMeter, insufficiency } from './evidence.ts';
 import type { DeliveryFaults } from './load/delivery-check.ts';
 import { LatencyHistogram, type LatencyPercentiles } from './load/latency-histogram.ts';
 import { LoadProcess } from './load/load-process.ts';
 import type { PairMark, PairTask } from './load/load-tasks.ts';
-import { CpuMeter, type MeasuredProcess, machineMicros, type ProcessCpu, totalMicros } from './process-usage.ts';
+import { type MeasuredProcess, type ProcessCpu, totalMicros } from './process-usage.ts';
 
 export interface PairRunOptions {
   readonly system: string;
@@ -20,7 +20,12 @@ export interface PairRunOptions {
   readonly port: number;
   readonly processes: readonly MeasuredProcess[];
   readonly generators: number;
+  /** Pairs; listeners of one publisher with `fanout`. */
   readonly pairs: number;
+  readonly fanout?: boolean;
+  /** Processes of the bench that keep the system busy otherwise. */
+  readonly otherGenerators?: readonly MeasuredProcess[];
+  readonly beside?: BesideLoad;
   readonly inFlight: number;
   readonly payloadBytes: number;
   /** Messages per second of all pairs; 0: as fast as they go. */
@@ -28,6 +33,12 @@ export interface PairRunOptions {
   readonly warmUpMs: number;
   readonly measureMs: number;
   readonly runId: string;
+}
+
+/** What else happens to the system during the measured time. */
+export interface BesideLoad {
+  begin(): Promise<void>;
+  end(): Promise<void>;
 }
 
 export interface PairRun extends DeliveryFaults {
@@ -57,18 +68,6 @@ export interface GeneratorLoad {
   readonly micros: number;
 }
 
-/** From here on a generator measures itself, unless the system under test is as busy. */
-const GENERATOR_SHARE_MAX = 0.7;
-const MACHINE_SHARE_FULL = 0.9;
-/** Of all cores: what is not the system's and not the generator's. */
-const OTHERS_SHARE_MAX = 0.15;
-
-interface MeasuredTime {
-  readonly cpu: readonly ProcessCpu[];
-  readonly machine: number;
-  readonly seconds: number;
-}
-
 export async function runPairs(clock: Clock, options: PairRunOptions): Promise<PairRun> {
   const generators = Array.from({ length: options.generators }, () => new LoadProcess());
   try {
@@ -76,27 +75,26 @@ export async function runPairs(clock: Clock, options: PairRunOptions): Promise<P
     await Promise.all(generators.map((generator, i) => generator.call('openPairs', taskOf(options, i * share, share))));
     await Promise.all(generators.map((generator) => generator.call('startPairs', options.rate / generators.length)));
     await delay(clock, options.warmUpMs);
+    await options.beside?.begin();
     const before = await markAll(generators);
-    const meter = new CpuMeter(options.processes);
-    const machineBefore = machineMicros();
-    const startMs = clock.monotonicMs();
+    const own = generators.map(({ pid }, i) => ({ name: `load ${i + 1}`, pid }));
+    const meter = new EvidenceMeter(clock, options.processes, [...own, ...(options.otherGenerators ?? [])]);
     await delay(clock, options.measureMs);
-    const cpu = meter.lap();
-    const machine = machineMicros() - machineBefore;
-    const seconds = (clock.monotonicMs() - startMs) / 1000;
+    const evidence = meter.finish();
     const after = await markAll(generators);
+    await options.beside?.end();
     const faults = await Promise.all(generators.map((generator) => generator.call('finishPairs')));
     await Promise.all(generators.map((generator) => generator.call('closePairs')));
-    return await summarise(options, before, after, faults, { cpu, machine, seconds });
+    return await summarise(options, before, after, faults, evidence);
   } finally {
     for (const generator of generators) generator.end();
   }
 }
 
 function taskOf(options: PairRunOptions, firstPair: number, pairs: number): PairTask {
-  const { protocol, host, port, inFlight, payloadBytes, runId } = options;
+  const { protocol, host, port, inFlight, payloadBytes, runId, fanout = false } = options;
   const app = { app: DEVELOPMENT_APP_ID, secret: DEVELOPMENT_SECRET };
-  return { protocol, host, port, inFlight, payloadBytes, runId, firstPair, pairs, ...app };
+  return { protocol, fanout, host, port, inFlight, payloadBytes, runId, firstPair, pairs, ...app };
 }
 
 function markAll(generators: readonly LoadProcess[]): Promise<PairMark[]> {
@@ -108,21 +106,19 @@ async function summarise(
   before: readonly PairMark[],
   after: readonly PairMark[],
   faults: readonly DeliveryFaults[],
-  { cpu, machine, seconds }: MeasuredTime,
+  evidence: Evidence,
 ): Promise<PairRun> {
+  const { cpu, seconds, generatorShare, generatorMicros, othersShare } = evidence;
   const delivered = difference(before, after, 'delivered');
   const histogram = await LatencyHistogram.merged(after.map(({ latency }) => latency));
   const latencyMs = histogram.percentiles();
   const latencyCurve = histogram.curve();
   histogram.destroy();
-  const micros = after.map((mark, i) => mark.cpuMicros - (before[i]?.cpuMicros ?? 0));
   const generator: GeneratorLoad = {
-    cpuShare: Math.max(...micros) / (seconds * 1e6),
+    cpuShare: generatorShare,
     lagMaxMs: Math.max(...after.map(({ lagMaxMs }) => lagMaxMs)),
-    micros: sum(micros),
+    micros: generatorMicros,
   };
-  const capacity = seconds * 1e6 * availableParallelism();
-  const othersShare = Math.max(0, (machine - totalMicros(cpu) - generator.micros) / capacity);
   return {
     system: options.system,
     offeredPerSecond: options.rate,
@@ -139,30 +135,14 @@ async function summarise(
     duplicated: sum(faults.map(({ duplicated }) => duplicated)),
     reordered: sum(faults.map(({ reordered }) => reordered)),
     othersShare,
-    insufficient: insufficiency(after, generator, cpu, seconds, delivered, othersShare),
+    insufficient: voidness(after, delivered) ?? insufficiency(evidence),
   };
 }
 
-/** Why a run says nothing about the system. */
-function insufficiency(
-  after: readonly PairMark[],
-  generator: GeneratorLoad,
-  cpu: readonly ProcessCpu[],
-  seconds: number,
-  delivered: number,
-  othersShare: number,
-): string | undefined {
+/** Why the traffic itself says nothing about the system. */
+function voidness(after: readonly PairMark[], delivered: number): string | undefined {
   const broken = after.find((mark) => mark.broken !== undefined)?.broken;
-  if (broken !== undefined) return broken;
-  if (delivered === 0) return 'nothing was delivered';
-  if (othersShare > OTHERS_SHARE_MAX) {
-    return `other processes took ${Math.round(othersShare * 100)} % of the machine`;
-  }
-  const busiest = Math.max(...cpu.map(({ micros }) => micros)) / (seconds * 1e6);
-  const machine = (totalMicros(cpu) + generator.micros) / (seconds * 1e6 * availableParallelism());
-  if (generator.cpuShare <= GENERATOR_SHARE_MAX || busiest >= generator.cpuShare) return undefined;
-  if (machine >= MACHINE_SHARE_FULL) return undefined;
-  return `the generator used ${Math.round(generator.cpuShare * 100)} % of a core, the system less`;
+  return broken ?? (delivered === 0 ? 'nothing was delivered' : undefined);
 }
 
 function difference(before: readonly PairMark[], after: readonly PairMark[], key: 'delivered' | 'refused'): number {

@@ -18,26 +18,17 @@ interface Started {
 }
 
 /** One run for each rate (0: the maximum), all on one start of the system. */
-export function measureSystem(
+export async function measureSystem(
   context: ScenarioContext,
   system: SystemName,
   rates: readonly number[],
-): Promise<PairRun[]> {
-  return measureSystemStepwise(context, system, ({ length }) => rates[length]);
-}
-
-/** One run after another, as long as `nextRate` names a rate. */
-export async function measureSystemStepwise(
-  context: ScenarioContext,
-  system: SystemName,
-  nextRate: (before: readonly PairRun[]) => number | undefined,
 ): Promise<PairRun[]> {
   const started = await startSystem(context, system);
   const { settings, clock, random } = context;
   const { pairs, inFlight, payloadBytes, generators } = settings;
   try {
     const runs: PairRun[] = [];
-    for (let rate = nextRate(runs); rate !== undefined; rate = nextRate(runs)) {
+    for (const rate of rates) {
       const run = await runPairs(clock, {
         ...started.target,
         system,

@@ -1,5 +1,6 @@
 /** All scenarios by name. */
 import type { Scenario } from './scenario.ts';
+import { accept } from './scenarios/accept.ts';
 import { c2c } from './scenarios/c2c.ts';
 import { ci } from './scenarios/ci.ts';
 import { compare } from './scenarios/compare.ts';
@@ -16,6 +17,7 @@ import { storm } from './scenarios/storm.ts';
 import { sync } from './scenarios/sync.ts';
 
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
+  accept,
   c2c,
   ci,
   compare,
@@ -33,6 +35,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
 };
 
 export const SCENARIO_TEXTS: Readonly<Record<string, string>> = {
+  accept: 'connections accepted by a gate worker that is busy with 100,000 frames a second',
   c2c: 'pairs of clients: commit, SENDACK, delivery, acknowledgement',
   ci: 'under 90 s: counts per delivery and ratios, no times',
   compare: 'the same pairs against a bare relay, Mosquitto and Aedes',
@@ -40,8 +43,8 @@ export const SCENARIO_TEXTS: Readonly<Record<string, string>> = {
   hold: 'a machine full of connections: pushes, the death of logic, memory',
   idle: 'logged-in, heart-beating connections: memory per connection',
   logins: 'a burst of logins, and everybody at once',
-  max: 'the highest rate that keeps the latency objective',
-  multicast: 'one trunk frame to many sessions of a gate (no store)',
+  max: 'the highest rate that keeps the latency objective, and the latency at half of it, idle users behind',
+  multicast: 'one message to many sessions, against the fan-out of the peers (no store)',
   push: 'a business service pushes to users over HTTP',
   report: 'puts results (JSON files) on one page: --html FILE',
   slow: 'clients that do not read, beside others that must not notice',

@@ -185,3 +185,69 @@ test('any mix of streams, frames, flushes and ticks gives every stream its own b
   const bytes = streams.reduce((sum, stream) => sum + stream.written.length, 0);
   assert.deepEqual([outbox.frames, outbox.flushes, outbox.bytes], [frames, writes, bytes]);
 });
+
+function toAll(outbox: Outbox, streams: readonly FakeStream[], text: string): void {
+  const { buffer, offset } = outbox.reserveForAll(streams, streams.length, text.length);
+  buffer.write(text, offset);
+}
+
+test('a frame for many streams is staged once and written to all of them from one buffer', () => {
+  const clock = new ManualClock();
+  const outbox = new Outbox(clock);
+  const streams = [new FakeStream(), new FakeStream(), new FakeStream()];
+  const buffers = new Set<ArrayBufferLike>();
+  const places = new Set<number>();
+  for (const stream of streams) {
+    stream.onWrite = (bytes) => {
+      buffers.add(bytes.buffer);
+      places.add(bytes.byteOffset);
+    };
+  }
+  toAll(outbox, streams, 'round 1 ');
+  toAll(outbox, streams, 'round 2 ');
+  clock.runDeferred();
+  assert.deepEqual(
+    streams.map(({ writes }) => writes.map(String)),
+    streams.map(() => ['round 1 round 2 ']),
+  );
+  assert.deepEqual([buffers.size, places.size], [1, 1]);
+  assert.deepEqual([outbox.frames, outbox.flushes, outbox.bytes], [6, 3, 48]);
+});
+
+test('frames for many streams keep their order among each stream’s own', () => {
+  const clock = new ManualClock();
+  const outbox = new Outbox(clock);
+  const [a, b, c] = [new FakeStream(), new FakeStream(), new FakeStream()] as const;
+  outbox.append(a, frame('a1 '));
+  toAll(outbox, [a, b], 'all1 ');
+  outbox.append(b, frame('b1 '));
+  toAll(outbox, [c, b, a], 'all2 ');
+  outbox.append(a, frame('a2 '));
+  clock.runDeferred();
+  assert.deepEqual(
+    [a, b, c].map(({ writes }) => writes.map(String)),
+    [['a1 all1 all2 a2 '], ['all1 b1 all2 '], ['all2 ']],
+  );
+});
+
+test('a buffer that was written is not written again in the next tick for other bytes of the same length', () => {
+  const clock = new ManualClock();
+  const outbox = new Outbox(clock);
+  const [a, b] = [new FakeStream(), new FakeStream()] as const;
+  toAll(outbox, [a, b], 'tick 1');
+  clock.runDeferred();
+  toAll(outbox, [b], 'tick 2');
+  clock.runDeferred();
+  assert.deepEqual([a.writes.map(String), b.writes.map(String)], [['tick 1'], ['tick 1', 'tick 2']]);
+});
+
+test('a frame for many streams that does not fit any more makes the tick flush early', () => {
+  const outbox = new Outbox(new ManualClock(), { stagingBytesMax: 100 });
+  const streams = [new FakeStream(), new FakeStream()] as const;
+  toAll(outbox, streams, 'x'.repeat(60));
+  toAll(outbox, streams, 'y'.repeat(60));
+  assert.deepEqual(
+    streams.map(({ writes }) => writes.map(String)),
+    streams.map(() => ['x'.repeat(60)]),
+  );
+});

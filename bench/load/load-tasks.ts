@@ -1,21 +1,22 @@
 /** What a generator process can be told to do. Every method is called from the bench's main process. */
 import { type Clock, delay } from '../../src/clock/clock.ts';
 import type { Random } from '../../src/clock/random.ts';
+import { type AcceptOptions, AcceptProbe, type AcceptReport } from './accept-probe.ts';
 import type { DeliveryFaults } from './delivery-check.ts';
 import { LagMeter } from './lag-meter.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
 import { TokenMaker } from './login-token.ts';
-import { MqttPairs } from './mqtt-pairs.ts';
-import { type PairCounts, PairTraffic } from './pair-traffic.ts';
-import type { PairWire, PairWireOptions } from './pair-wire.ts';
-import { RelayPairs } from './relay-pairs.ts';
-import { SluicePairs } from './sluice-pairs.ts';
+import { openTraffic, type Traffic } from './open-traffic.ts';
+import type { PairCounts } from './pair-traffic.ts';
+import type { PairWireOptions } from './pair-wire.ts';
 import { SourcePorts } from './source-ports.ts';
 import { type FleetCounts, type FleetOptions, type LoginReport, UserFleet } from './user-fleet.ts';
 import type { ReturnReport, ReturnStyle } from './user-return.ts';
 
+/** Pairs, or with `fanout` one publisher and `pairs` listeners. */
 export interface PairTask extends PairWireOptions {
   readonly protocol: 'sluice' | 'relay' | 'mqtt';
+  readonly fanout: boolean;
   readonly inFlight: number;
   readonly app: string;
   readonly secret: string;
@@ -33,7 +34,6 @@ export interface FleetTask extends FleetOptions {
 /** Totals since the start of the traffic, and what happened since the mark before. */
 export interface PairMark extends PairCounts {
   readonly broken: string | undefined;
-  readonly cpuMicros: number;
   readonly lagMaxMs: number;
   /** Encoded, of the deliveries since the mark before. */
   readonly latency: string;
@@ -41,15 +41,17 @@ export interface PairMark extends PairCounts {
 
 const SETTLE_MS_MAX = 10_000;
 const POLL_MS = 20;
+/** Beyond those of users. */
+const ACCEPT_ADDRESS_GROUP = 2000;
 
 export class LoadTasks {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #lag: LagMeter;
   #latency: LatencyHistogram | undefined;
-  #traffic: PairTraffic | undefined;
-  #wire: PairWire | undefined;
+  #traffic: Traffic | undefined;
   #fleet: UserFleet | undefined;
+  #accepts: AcceptProbe | undefined;
 
   constructor(clock: Clock, random: Random) {
     this.#clock = clock;
@@ -59,29 +61,27 @@ export class LoadTasks {
 
   async openPairs(task: PairTask): Promise<void> {
     this.#latency = await LatencyHistogram.create();
-    this.#traffic = new PairTraffic(this.#clock, this.#latency, task.pairs, task.inFlight);
-    this.#wire = this.#pairWire(task, this.#traffic);
-    await this.#wire.open();
+    this.#traffic = openTraffic(this.#clock, this.#latency, task);
+    await this.#traffic.open();
   }
 
   /** @param perSecond 0: as fast as they go. */
   async startPairs(perSecond: number): Promise<void> {
-    if (this.#wire !== undefined) this.#traffic?.start(this.#wire, perSecond);
+    this.#traffic?.start(perSecond);
   }
 
   async markPairs(): Promise<PairMark> {
-    const { user, system } = process.cpuUsage();
-    const traffic = this.#traffic as PairTraffic;
+    const traffic = this.#traffic as Traffic;
     const latency = this.#latency?.encode() ?? '';
     this.#latency?.reset();
     const lagMaxMs = this.#lag.maxMs;
     this.#lag.reset();
-    return { ...traffic.counts, broken: traffic.broken, cpuMicros: user + system, lagMaxMs, latency };
+    return { ...traffic.counts, broken: traffic.broken, lagMaxMs, latency };
   }
 
   /** Stops sending and waits until nothing is under way. */
   async finishPairs(): Promise<DeliveryFaults> {
-    const traffic = this.#traffic as PairTraffic;
+    const traffic = this.#traffic as Traffic;
     traffic.stop();
     for (let waitedMs = 0; !traffic.settled && traffic.broken === undefined && waitedMs < SETTLE_MS_MAX; ) {
       await delay(this.#clock, POLL_MS);
@@ -91,7 +91,7 @@ export class LoadTasks {
   }
 
   async closePairs(): Promise<void> {
-    await this.#wire?.close();
+    await this.#traffic?.close();
     this.#latency?.destroy();
   }
 
@@ -133,15 +133,22 @@ export class LoadTasks {
     this.#users.setReading(count, reading);
   }
 
+  async startAccepts(options: AcceptOptions): Promise<void> {
+    this.#accepts = await AcceptProbe.start(this.#clock, options, new SourcePorts(ACCEPT_ADDRESS_GROUP));
+  }
+
+  /** What happened since the last call. */
+  async takeAccepts(): Promise<AcceptReport> {
+    if (this.#accepts === undefined) throw new Error('nobody dials here');
+    return this.#accepts.report();
+  }
+
+  async stopAccepts(): Promise<void> {
+    this.#accepts?.stop();
+  }
+
   get #users(): UserFleet {
     if (this.#fleet === undefined) throw new Error('there are no users here');
     return this.#fleet;
-  }
-
-  #pairWire(task: PairTask, events: PairTraffic): PairWire {
-    if (task.protocol === 'relay') return new RelayPairs(this.#clock, task, events);
-    if (task.protocol === 'mqtt') return new MqttPairs(this.#clock, task, events);
-    const { app, secret, host, port } = task;
-    return new SluicePairs(this.#clock, task, { app, host, port, tokens: new TokenMaker(app, secret) }, events);
   }
 }

@@ -11,6 +11,7 @@ import { type Clock, delay } from '../../src/clock/clock.ts';
 import { NodeTransport } from '../../src/net/node-transport.ts';
 import { Outbox } from '../../src/net/outbox.ts';
 import type { DialHandler, Stream } from '../../src/net/transport.ts';
+import { readMqttPackets } from './mqtt-packets.ts';
 import {
   inBatches,
   LOGINS_AT_ONCE,
@@ -95,22 +96,9 @@ export class MqttPairs implements PairWire, DialHandler {
 
   onBytes(stream: Stream, bytes: Uint8Array): void {
     const end = stream.owner as End;
-    const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const data = end.partial.length === 0 ? chunk : Buffer.concat([end.partial, chunk]);
-    let at = 0;
-    while (data.length - at >= 2) {
-      let bodyLength = 0;
-      let bodyAt = at + 1;
-      let more = 128;
-      for (let shift = 0; more >= 128 && bodyAt < data.length; shift += 7) {
-        more = data[bodyAt++] as number;
-        bodyLength |= (more & 127) << shift;
-      }
-      if (more >= 128 || data.length - bodyAt < bodyLength) break;
-      this.#packet(end, data, at, bodyAt, bodyAt + bodyLength);
-      at = bodyAt + bodyLength;
-    }
-    end.partial = at < data.length ? Buffer.from(data.subarray(at)) : EMPTY;
+    end.partial = readMqttPackets(end.partial, bytes, (data, at, bodyAt, bodyEnd) =>
+      this.#packet(end, data, at, bodyAt, bodyEnd),
+    );
   }
 
   onDrain(): void {}

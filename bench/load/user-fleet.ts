@@ -6,7 +6,6 @@
  */
 import type { Clock } from '../../src/clock/clock.ts';
 import type { Random } from '../../src/clock/random.ts';
-import { MessagePackReader } from '../../src/protocol/index.ts';
 import type { LatencyHistogram } from './latency-histogram.ts';
 import { inBatches } from './pair-wire.ts';
 import { ConnectionPhase, newConnection, type SluiceConnection } from './sluice-connection.ts';
@@ -51,7 +50,6 @@ export class UserFleet implements SluiceHandler {
   readonly #connections: SluiceConnections;
   readonly #users: SluiceConnection[] = [];
   readonly #latency: LatencyHistogram;
-  readonly #reader = new MessagePackReader();
   readonly #numbers: Set<number> = new Set();
   readonly #lostReasons = new Map<string, number>();
   #lost = 0;
@@ -138,18 +136,7 @@ export class UserFleet implements SluiceHandler {
     this.#latency.recordMs(this.#clock.wallMs() - sentMs);
   }
 
-  /** The bench's own multicast command: an array of one binary. */
-  onUnknown(user: SluiceConnection, bytes: Buffer, start: number, end: number): void {
-    const reader = this.#reader.reset(bytes, start, end);
-    reader.arrayHeader();
-    const payload = reader.binStart();
-    this.#deliveries++;
-    const [sentMs, round] = bytes.toString('latin1', payload, reader.position).split(' ', 2).map(Number);
-    // Every user gets every round once, in order.
-    if (round !== user.head + 1) this.#doubled++;
-    user.head = round ?? 0;
-    this.#latency.recordMs(this.#clock.wallMs() - (sentMs ?? 0));
-  }
+  onUnknown(): void {}
 
   onSendack(): void {}
 

@@ -43,6 +43,7 @@ class BareRelay implements AcceptHandler, FrameSink<Client> {
 
   onFrame(client: Client, command: number, requestId: number, bytes: Buffer, start: number, end: number): boolean {
     if (command === RelayCommand.Send) this.#relay(client, requestId, bytes, start, end);
+    else if (command === RelayCommand.Broadcast) this.#broadcast(bytes, start, end);
     else if (command === RelayCommand.Hello) {
       this.#byName.set(bytes.toString('latin1', start, end), client);
       this.#write(client, RelayCommand.Welcome, 0, bytes, start, start + ONE_BYTE);
@@ -57,12 +58,23 @@ class BareRelay implements AcceptHandler, FrameSink<Client> {
     this.#write(sender, RelayCommand.Confirm, requestId, bytes, start, start + ONE_BYTE);
   }
 
+  #broadcast(bytes: Buffer, start: number, end: number): void {
+    this.#encode(RelayCommand.Message, 0, bytes, start, end);
+    for (const { stream } of this.#byName.values()) {
+      this.#outbox.append(stream, this.#writer.buffer, 0, this.#writer.position);
+    }
+  }
+
   #write(to: Client, command: number, requestId: number, bytes: Buffer, start: number, end: number): void {
+    this.#encode(command, requestId, bytes, start, end);
+    this.#outbox.append(to.stream, this.#writer.buffer, 0, this.#writer.position);
+  }
+
+  #encode(command: number, requestId: number, bytes: Buffer, start: number, end: number): void {
     this.#writer.reset();
     const frame = this.#writer.beginFrame(command, requestId);
     this.#writer.raw(bytes, start, end);
     this.#writer.endFrame(frame);
-    this.#outbox.append(to.stream, this.#writer.buffer, 0, this.#writer.position);
   }
 }
 

@@ -8,8 +8,16 @@ import { spawnChild } from '../../src/cluster/spawn-child.ts';
 import type { ChildHandle } from '../../src/cluster/supervised-child.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { NodeTransport } from '../../src/net/node-transport.ts';
-import { INTEGER_MAX, MessagePackReader, MessagePackWriter, readConnect } from '../../src/protocol/index.ts';
-import { writeLoginAccepted, writeMulticast } from '../../src/trunk/trunk-frames.ts';
+import {
+  Command,
+  INTEGER_MAX,
+  MessagePackReader,
+  MessagePackWriter,
+  readConnect,
+  readSend,
+} from '../../src/protocol/index.ts';
+import { writeOwned } from '../../src/trunk/owned-frames.ts';
+import { beginReply, writeBodyBytes, writeLoginAccepted, writeMulticast } from '../../src/trunk/trunk-frames.ts';
 import type { TrunkLink } from '../../src/trunk/trunk-link.ts';
 import { TRUNK_VERSION, TrunkCommand } from '../../src/trunk/trunk-protocol.ts';
 import { TrunkServer } from '../../src/trunk/trunk-server.ts';
@@ -20,14 +28,18 @@ const BENCH_COMMAND = 0xfe;
 const TARGET_BYTES = 8;
 const STATUS_MS = 1000;
 const PARTITIONS = 64;
+const EVERYTHING = Array.from({ length: PARTITIONS }, (_, partition) => ({ partition, ownerEpoch: 1 }));
+/** An empty array, as a body. */
+const NOTHING = Uint8Array.of(0x90);
 
 class MulticastLogic {
   readonly #reader = new MessagePackReader();
+  readonly #body = new MessagePackWriter();
   readonly #clock = new SystemClock();
   readonly #server: TrunkServer;
-  readonly #targets: Buffer[] = [];
-  #link: TrunkLink | undefined;
-  #round = 0;
+  /** Slot → serial. */
+  readonly #sessions: Map<number, number> = new Map();
+  #targets: Buffer | undefined;
 
   constructor(path: string) {
     const welcome = { version: TRUNK_VERSION, bootId: 'bench', partitions: PARTITIONS, durability: 1 };
@@ -35,10 +47,13 @@ class MulticastLogic {
     const options = { transport: new NodeTransport(), clock: this.#clock, addresses: [{ path }], times, welcome };
     this.#server = new TrunkServer(options, {
       onLinkUp: (link) => {
-        this.#link = link;
+        writeOwned(link.writer, EVERYTHING);
+        link.touch();
       },
       onFrame: (link, command, slot, bytes, start, end) => {
         if (command === TrunkCommand.Login) this.#login(link, slot, bytes, start, end);
+        else if (command === TrunkCommand.Closed) this.#leaves(slot);
+        else if (command === TrunkCommand.Forward) this.#multicast(link, slot, bytes, start, end);
         return true;
       },
       onLinkDown: () => {},
@@ -49,15 +64,22 @@ class MulticastLogic {
     return this.#server.start();
   }
 
-  /** One frame for everybody. */
-  send(payloadBytes: number): void {
-    const text = `${this.#clock.wallMs()} ${++this.#round} `.padEnd(payloadBytes, 'x');
-    const writer = new MessagePackWriter();
-    writer.arrayHeader(1);
-    writer.bin(Buffer.from(text, 'latin1'));
-    if (this.#link === undefined) return;
-    writeMulticast(this.#link.writer, BENCH_COMMAND, Buffer.concat(this.#targets), writer.bytes());
-    this.#link.touch();
+  /** A SEND (serial, command, requestId, body): its payload goes to everybody as one frame, and the sender gets an answer. */
+  #multicast(link: TrunkLink, slot: number, bytes: Buffer, start: number, end: number): void {
+    const reader = this.#reader.reset(bytes, start, end);
+    reader.arrayHeader();
+    const serial = reader.uint(INTEGER_MAX);
+    reader.uint(INTEGER_MAX);
+    const requestId = reader.uint(INTEGER_MAX);
+    const send = readSend(bytes, reader.binStart(), reader.position);
+    if (send === undefined) return;
+    this.#body.reset();
+    this.#body.arrayHeader(1);
+    this.#body.bin(send.payload);
+    this.#targets ??= this.#everybody();
+    writeMulticast(link.writer, BENCH_COMMAND, this.#targets, this.#body.bytes());
+    writeBodyBytes(link.writer, beginReply(link.writer, slot, serial, Command.Sendack, requestId, 0, 0, 0), NOTHING);
+    link.touch();
   }
 
   /** Everybody is welcome: serial, address of the client, body of CONNECT. */
@@ -74,10 +96,24 @@ class MulticastLogic {
     const position = { epoch: 1, head: 0, floor: 1, cursor: 0, startSeq: 0 };
     writeLoginAccepted(link.writer, slot, serial, { ...identity, ...position, ...times, ticket: '', resync: false });
     link.touch();
-    const target = Buffer.alloc(TARGET_BYTES);
-    target.writeUInt32BE(slot);
-    target.writeUInt32BE(serial, 4);
-    this.#targets.push(target);
+    this.#sessions.set(slot, serial);
+    this.#targets = undefined;
+  }
+
+  #leaves(slot: number): void {
+    this.#sessions.delete(slot);
+    this.#targets = undefined;
+  }
+
+  #everybody(): Buffer {
+    const targets = Buffer.alloc(TARGET_BYTES * this.#sessions.size);
+    let at = 0;
+    for (const [slot, serial] of this.#sessions) {
+      targets.writeUInt32BE(slot, at);
+      targets.writeUInt32BE(serial, at + 4);
+      at += TARGET_BYTES;
+    }
+    return targets;
   }
 }
 
@@ -87,7 +123,7 @@ function say(message: FromRig): void {
   process.send?.(message);
 }
 
-async function open({ directory, gatePort }: Extract<ToRig, { type: 'open' }>): Promise<MulticastLogic> {
+async function open({ directory, gatePort }: ToRig): Promise<void> {
   const trunkPath = join(directory, 'trunk.sock');
   const logic = new MulticastLogic(trunkPath);
   await logic.start();
@@ -100,7 +136,7 @@ async function open({ directory, gatePort }: Extract<ToRig, { type: 'open' }>): 
         if (!told)
           gate.send({ type: 'start', config, dataDirectory: directory, trunkPath, gatePort, httpPort: 0, part: 'all' });
         told = true;
-        if (message.type === 'ready') say({ type: 'ready', gatePort: message.port, gatePid: gate.pid });
+        if (message.type === 'ready') say({ gatePort: message.port, gatePid: gate.pid });
       },
       onExit: () => process.exit(1),
     },
@@ -114,29 +150,7 @@ async function open({ directory, gatePort }: Extract<ToRig, { type: 'open' }>): 
     gate.kill('SIGKILL');
     process.exit(0);
   });
-  return logic;
-}
-
-function run(logic: MulticastLogic, { rounds, everyMs, payloadBytes }: Extract<ToRig, { type: 'run' }>): void {
-  const startMs = clock.monotonicMs();
-  let sent = 0;
-  const tick = (): void => {
-    const due = Math.min(rounds, Math.floor((clock.monotonicMs() - startMs) / everyMs));
-    for (; sent < due; sent++) logic.send(payloadBytes);
-    if (sent < rounds) clock.setTimer(tick, 1);
-    else say({ type: 'done' });
-  };
-  tick();
 }
 
 process.title = 'bench: multicast logic';
-let opened: MulticastLogic | undefined;
-process.on('message', (message: ToRig) => {
-  if (message.type === 'run') {
-    if (opened !== undefined) run(opened, message);
-    return;
-  }
-  void open(message).then((logic) => {
-    opened = logic;
-  });
-});
+process.on('message', (message: ToRig) => void open(message));

@@ -8,13 +8,15 @@ import type { MeasuredProcess } from '../process-usage.ts';
 import type { Runtime } from '../runtime.ts';
 import { freePort } from '../system-under-test.ts';
 
-export type ToRig =
-  | { readonly type: 'open'; readonly directory: string; readonly gatePort: number }
-  | { readonly type: 'run'; readonly rounds: number; readonly everyMs: number; readonly payloadBytes: number };
+export interface ToRig {
+  readonly directory: string;
+  readonly gatePort: number;
+}
 
-export type FromRig =
-  | { readonly type: 'ready'; readonly gatePort: number; readonly gatePid: number }
-  | { readonly type: 'done' };
+export interface FromRig {
+  readonly gatePort: number;
+  readonly gatePid: number;
+}
 
 const ENTRY = fileURLToPath(new URL('./multicast-rig-main.js', import.meta.url));
 
@@ -35,9 +37,8 @@ export class MulticastRig {
   static async start(runtime: Runtime, nodeFlags: readonly string[]): Promise<MulticastRig> {
     const directory = mkdtempSync(join(tmpdir(), 'sluice-bench-multicast-'));
     const child = fork(ENTRY, [], { execPath: runtime.path, execArgv: [...nodeFlags] });
-    child.send({ type: 'open', directory, gatePort: await freePort() } satisfies ToRig);
-    const ready = await answer(child, 'ready');
-    if (ready.type !== 'ready') throw new Error('the gate did not start');
+    child.send({ directory, gatePort: await freePort() } satisfies ToRig);
+    const ready = await answer(child);
     return new MulticastRig(child, directory, ready.gatePort, ready.gatePid);
   }
 
@@ -48,27 +49,15 @@ export class MulticastRig {
     ];
   }
 
-  async run(rounds: number, everyMs: number, payloadBytes: number): Promise<void> {
-    const done = answer(this.#child, 'done');
-    this.#child.send({ type: 'run', rounds, everyMs, payloadBytes } satisfies ToRig);
-    await done;
-  }
-
   stop(): void {
     this.#child.disconnect();
     rmSync(this.#directory, { recursive: true, force: true });
   }
 }
 
-function answer(child: ChildProcess, type: FromRig['type']): Promise<FromRig> {
+function answer(child: ChildProcess): Promise<FromRig> {
   return new Promise((resolve, reject) => {
-    const gone = (): void => reject(new Error('the gate ended'));
-    child.once('exit', gone);
-    child.on('message', function listen(message: FromRig): void {
-      if (message.type !== type) return;
-      child.off('exit', gone);
-      child.off('message', listen);
-      resolve(message);
-    });
+    child.once('exit', () => reject(new Error('the gate ended')));
+    child.once('message', (message: FromRig) => resolve(message));
   });
 }

@@ -3,8 +3,9 @@
  * and all dial at the same moment. Who is refused goes on as the client library does.
  */
 import { delay } from '../../src/clock/clock.ts';
+import { disturbance, EvidenceMeter, generatorLimit } from '../evidence.ts';
 import { Fleet } from '../fleet.ts';
-import { CpuMeter, totalMicros } from '../process-usage.ts';
+import { totalMicros } from '../process-usage.ts';
 import { atLeast, atMost, reported, type ScenarioOutcome } from '../result.ts';
 import type { ScenarioContext } from '../scenario.ts';
 import { gateWorkersFor, startSluice } from '../start-sluice.ts';
@@ -22,9 +23,10 @@ export async function logins(context: ScenarioContext): Promise<ScenarioOutcome>
   const plan = { users, host: sluice.host, port: sluice.gatePort, atOnce: AT_ONCE };
   const fleet = await Fleet.create({ ...plan, processesMin: settings.generators }, random);
   try {
-    const meter = new CpuMeter(sluice.processes());
+    const meter = new EvidenceMeter(clock, sluice.processes(), fleet.processes);
     const burst = await fleet.growTo(inBurst);
-    const perLogin = totalMicros(meter.lap()) / inBurst;
+    const evidence = meter.finish();
+    const perLogin = totalMicros(evidence.cpu) / inBurst;
     const perSecond = (burst.loggedIn / burst.elapsedMs) * 1000;
     say(`${burst.loggedIn} in, ${burst.failed} failed ${JSON.stringify(burst.reasons)}, ${Math.round(perSecond)}/s`);
     await fleet.growTo(users);
@@ -37,6 +39,9 @@ export async function logins(context: ScenarioContext): Promise<ScenarioOutcome>
     const { live } = await fleet.counts();
     return {
       metrics: { loginsPerSecond: Math.round(perSecond), connectionsHeld: live },
+      // Where the generator was the limit the system can do more: that matters only when it was too little.
+      insufficient:
+        disturbance(evidence) ?? (perSecond < budgets.loginsPerSecond ? generatorLimit(evidence) : undefined),
       details: { burst, together: { ...together, backMs: together.backMs.length } },
       findings: [
         atLeast(`logins per second, ${AT_ONCE} under way`, perSecond, budgets.loginsPerSecond, '/s'),

@@ -1,7 +1,8 @@
 /** `push`: a business service pushes to users over HTTP, at a rate, beside everything that is idle. */
 import { delay } from '../../src/clock/clock.ts';
+import { EvidenceMeter, insufficiency } from '../evidence.ts';
 import { Fleet } from '../fleet.ts';
-import { CpuMeter, totalMicros } from '../process-usage.ts';
+import { totalMicros } from '../process-usage.ts';
 import { pushAtRate } from '../pushes.ts';
 import { atMost, reported, type ScenarioOutcome } from '../result.ts';
 import type { ScenarioContext } from '../scenario.ts';
@@ -26,7 +27,8 @@ export async function push(context: ScenarioContext): Promise<ScenarioOutcome> {
     const login = await fleet.growTo(users);
     await fleet.beat(HEARTBEAT_MS);
     say(`${login.loggedIn} users, ${perSecond} pushes/s`);
-    const meter = new CpuMeter(sluice.processes());
+    const generators = [...fleet.processes, { name: 'autocannon', pid: process.pid }];
+    const meter = new EvidenceMeter(clock, sluice.processes(), generators);
     const report = await pushAtRate(clock, {
       apiPort: sluice.apiPort,
       perSecond,
@@ -35,7 +37,8 @@ export async function push(context: ScenarioContext): Promise<ScenarioOutcome> {
       firstNumber: 0,
       payloadBytes: settings.payloadBytes,
     });
-    const micros = totalMicros(meter.lap());
+    const evidence = meter.finish();
+    const micros = totalMicros(evidence.cpu);
     await delay(clock, SETTLE_MS);
     const counts = await fleet.counts();
     const histogram = await fleet.takeLatency();
@@ -53,7 +56,8 @@ export async function push(context: ScenarioContext): Promise<ScenarioOutcome> {
         lost,
         duplicated: counts.doubled,
       },
-      details: { report, counts },
+      details: { report, counts, cpu: evidence.cpu },
+      insufficient: insufficiency(evidence),
       findings: [
         reported('pushes stored', report.stored, ''),
         atMost('pushes refused or unanswered', report.refused + report.unanswered, 0, ''),

@@ -1,6 +1,7 @@
 /** `slow`: users who stop reading are flooded, beside pairs who must not notice. */
 import { delay } from '../../src/clock/clock.ts';
 import { BackgroundPairs } from '../background-pairs.ts';
+import { disturbance, EvidenceMeter } from '../evidence.ts';
 import { Fleet } from '../fleet.ts';
 import { memoryOf } from '../process-usage.ts';
 import { pushInBatches } from '../pushes.ts';
@@ -29,10 +30,13 @@ export async function slow(context: ScenarioContext): Promise<ScenarioOutcome> {
     await delay(clock, QUIET_MS);
     const before = await live.lap();
     const memoryBefore = gateBytes(sluice);
+    const generators = [...fleet.processes, ...live.processes, { name: 'bench', pid: process.pid }];
+    const meter = new EvidenceMeter(clock, sluice.processes(), generators);
     await fleet.setReading(users, false);
     const targets = Array.from({ length: users * PUSHES_EACH }, (_, i) => fleet.userName(i % users));
     const stored = await pushInBatches(clock, sluice.apiPort, targets, PUSH_BYTES);
     const during = await live.lap();
+    const evidence = meter.finish();
     const perUser = (gateBytes(sluice) - memoryBefore) / users;
     say(
       `${stored} pushes to ${users} who do not read; live p99 ${before.p99.toFixed(1)} → ${during.p99.toFixed(1)} ms`,
@@ -46,6 +50,7 @@ export async function slow(context: ScenarioContext): Promise<ScenarioOutcome> {
         ...faults,
       },
       details: { before, during, stored },
+      insufficient: disturbance(evidence),
       findings: [
         atMost('gate memory for each user who does not read', perUser, BYTES_EACH_MAX, 'B'),
         reported('live traffic before, p99', before.p99, 'ms'),

@@ -1,6 +1,7 @@
 /** `soak`: half an hour of pairs at a steady rate; memory must stay where it was after the warm-up. */
 import { delay } from '../../src/clock/clock.ts';
 import { BackgroundPairs } from '../background-pairs.ts';
+import { disturbance, EvidenceMeter } from '../evidence.ts';
 import { memoryOf } from '../process-usage.ts';
 import { atMost, reported, type ScenarioOutcome } from '../result.ts';
 import type { ScenarioContext } from '../scenario.ts';
@@ -22,6 +23,8 @@ export async function soak(context: ScenarioContext): Promise<ScenarioOutcome> {
   const { sluice, stop } = await startSluice(context);
   const live = await BackgroundPairs.start(sluice, random, settings.rate ?? RATE_DEFAULT, settings.payloadBytes);
   try {
+    const generators = [...live.processes, { name: 'bench', pid: process.pid }];
+    const meter = new EvidenceMeter(clock, sluice.processes(), generators);
     const rss: number[] = [];
     let delivered = 0;
     let last = await live.lap();
@@ -35,6 +38,7 @@ export async function soak(context: ScenarioContext): Promise<ScenarioOutcome> {
         `${Math.round((rss.at(-1) as number) / 1e6)} MB resident, ${delivered} delivered, p99 ${last.p99.toFixed(1)} ms`,
       );
     }
+    const evidence = meter.finish();
     const faults = await live.finish();
     const steady = rss.slice(SAMPLES / WARM_UP_PART);
     const third = Math.floor(steady.length / 3);
@@ -53,7 +57,7 @@ export async function soak(context: ScenarioContext): Promise<ScenarioOutcome> {
         atMost('messages doubled', faults.duplicated, 0, ''),
         atMost('messages out of order', faults.reordered, 0, ''),
       ],
-      insufficient: last.broken,
+      insufficient: last.broken ?? disturbance(evidence),
     };
   } finally {
     live.end();

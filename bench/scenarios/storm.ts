@@ -1,6 +1,7 @@
 /** `storm`: everybody's connection breaks at once and everybody returns, at once and with the specification's jitter. */
 import { delay } from '../../src/clock/clock.ts';
 import { BackgroundPairs } from '../background-pairs.ts';
+import { disturbance, EvidenceMeter } from '../evidence.ts';
 import { Fleet } from '../fleet.ts';
 import type { ReturnReport } from '../load/user-return.ts';
 import { atLeast, atMost, type Finding, reported, type ScenarioOutcome } from '../result.ts';
@@ -31,6 +32,8 @@ export async function storm(context: ScenarioContext): Promise<ScenarioOutcome> 
     await live.lap();
     await delay(clock, QUIET_MS);
     const quiet = await live.lap();
+    const generators = [...fleet.processes, ...live.processes, { name: 'bench', pid: process.pid }];
+    const meter = new EvidenceMeter(clock, sluice.processes(), generators);
     const rounds: { jitter: boolean; report: ReturnReport; liveMaxMs: number }[] = [];
     for (const jitter of [false, true]) {
       await fleet.drop(users);
@@ -40,6 +43,7 @@ export async function storm(context: ScenarioContext): Promise<ScenarioOutcome> 
       say(`${jitter ? 'with' : 'without'} jitter: ${describe(report)}; live traffic up to ${Math.round(max)} ms`);
       await delay(clock, QUIET_MS);
     }
+    const evidence = meter.finish();
     const faults = await live.finish();
     const exits = sluice.processes().filter(({ pid }) => !pidsBefore.includes(pid)).length;
     const [plain, jittered] = rounds as [(typeof rounds)[0], (typeof rounds)[0]];
@@ -60,6 +64,7 @@ export async function storm(context: ScenarioContext): Promise<ScenarioOutcome> 
       },
       details: { rounds: rounds.map(({ report, ...round }) => ({ ...round, ...curveOf(report) })) },
       findings,
+      insufficient: disturbance(evidence),
     };
   } finally {
     live.end();

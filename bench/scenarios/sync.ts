@@ -1,7 +1,8 @@
 /** `sync`: users come back to a backlog and pull it in pages. */
 import { delay } from '../../src/clock/clock.ts';
+import { disturbance, EvidenceMeter } from '../evidence.ts';
 import { Fleet } from '../fleet.ts';
-import { CpuMeter, totalMicros } from '../process-usage.ts';
+import { totalMicros } from '../process-usage.ts';
 import { pushInBatches } from '../pushes.ts';
 import { atMost, reported, type ScenarioOutcome } from '../result.ts';
 import type { ScenarioContext } from '../scenario.ts';
@@ -25,7 +26,7 @@ export async function sync(context: ScenarioContext): Promise<ScenarioOutcome> {
     const targets = Array.from({ length: users * MESSAGES_EACH }, (_, i) => fleet.userName(i % users));
     const stored = await pushInBatches(clock, sluice.apiPort, targets, settings.payloadBytes);
     say(`${stored} messages wait for ${users} users`);
-    const meter = new CpuMeter(sluice.processes());
+    const meter = new EvidenceMeter(clock, sluice.processes(), fleet.processes);
     const startMs = clock.monotonicMs();
     await fleet.growTo(users);
     let counts = await fleet.counts();
@@ -34,7 +35,8 @@ export async function sync(context: ScenarioContext): Promise<ScenarioOutcome> {
       counts = await fleet.counts();
     }
     const seconds = (clock.monotonicMs() - startMs) / 1000;
-    const micros = totalMicros(meter.lap());
+    const evidence = meter.finish();
+    const micros = totalMicros(evidence.cpu);
     const perSecond = counts.deliveries / seconds;
     const lost = stored - (counts.deliveries - counts.doubled);
     return {
@@ -45,7 +47,8 @@ export async function sync(context: ScenarioContext): Promise<ScenarioOutcome> {
         lost,
         duplicated: counts.doubled,
       },
-      details: { stored, seconds, counts },
+      details: { stored, seconds, counts, cpu: evidence.cpu },
+      insufficient: disturbance(evidence),
       findings: [
         reported('messages pulled per second, logins included', perSecond, '/s'),
         reported('CPU per message, logins included', micros / counts.deliveries, 'µs'),

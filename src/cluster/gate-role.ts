@@ -14,8 +14,6 @@ import { listenProblem, type RoleContext, RoleStartError, type RunningRole } fro
 import { trunkAccess, trunkTransport } from './trunk-ends.ts';
 
 const BOOT_ID_BYTES = 8;
-/** One connection is accepted per listener and turn of the event loop. */
-const LISTENERS_PER_WORKER = 4;
 const ORPHAN_POLL_MS = 500;
 
 export async function startGate(context: RoleContext): Promise<RunningRole> {
@@ -35,7 +33,7 @@ export async function startGate(context: RoleContext): Promise<RunningRole> {
     log,
     name,
     bootId,
-    listen: addresses(config.gate.host, gatePort),
+    listen: addresses(config.gate.host, gatePort, config.gate.listeners),
     logics: knownLogics(context, registry),
     trunkTimes: config.trunk,
     trunkAccess: trunkAccess(context),
@@ -80,7 +78,7 @@ export async function startGate(context: RoleContext): Promise<RunningRole> {
 }
 
 /** Several listeners accept faster, where each process binds the port itself. */
-function addresses(host: string, port: number): Address[] {
+function addresses(host: string, port: number, listeners: number): Address[] {
   if (!reusePortAvailable()) return [{ host, port }];
-  return Array.from({ length: LISTENERS_PER_WORKER }, () => ({ host, port, reusePort: true }));
+  return Array.from({ length: listeners }, () => ({ host, port, reusePort: true }));
 }

@@ -27,6 +27,16 @@ export const GATE_OPTIONS = {
     unit: 'processes',
     description: 'Gate processes that share the port; more of them when the file descriptor limit per process is low.',
   },
+  'gate.listeners': {
+    kind: 'integer',
+    default: 4,
+    min: 1,
+    max: 64,
+    unit: 'sockets',
+    description:
+      'Sockets on which one gate worker accepts clients, where the runtime can share a port (Node 22.12 and later): each hands over one connection in each turn of the event loop.',
+    protects: 'Clients that wait for their connection while the worker is busy.',
+  },
   'gate.connectionsMax': {
     kind: 'integer',
     default: 0,

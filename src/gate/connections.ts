@@ -8,7 +8,7 @@
 import type { Clock } from '../clock/clock.ts';
 import type { Logger } from '../log/logger.ts';
 import { copyBytes } from '../net/bytes.ts';
-import type { Outbox } from '../net/outbox.ts';
+import type { Outbox, Reservation } from '../net/outbox.ts';
 import type { Stream } from '../net/transport.ts';
 import { CLOSE_REASON_NAMES, CloseReason, HEADER_BYTES, MessagePackWriter, writeClose } from '../protocol/index.ts';
 import { ConnectionState, type ConnectionTable } from './connection-table.ts';
@@ -27,6 +27,7 @@ export interface ConnectionLimits extends SlowConsumerLimits {
 
 /** Bytes that control frames may use above the hard limit, so that a CLOSE still gets out. */
 const CONTROL_RESERVE_BYTES = 16 * 1024;
+const TARGET_BYTES = 8;
 
 export class Connections {
   /** Scratch for frames of this process: write one, hand it to `send`. */
@@ -39,6 +40,8 @@ export class Connections {
   readonly #limits: ConnectionLimits;
   readonly #slow: SlowConsumers;
   readonly #log: Logger;
+  /** Scratch. */
+  readonly #streams: Stream[] = [];
   #preLogin = 0;
 
   constructor(
@@ -112,18 +115,29 @@ export class Connections {
   sendBody(slot: number, command: number, requestId: number, bytes: Buffer, start: number, end: number): boolean {
     const stream = this.table.streams[slot];
     if (stream === undefined || !this.#hasRoom(slot, stream, 0)) return false;
-    const length = end - start;
-    const { buffer, offset } = this.outbox.reserve(stream, HEADER_BYTES + length);
-    buffer[offset] = length >>> 16;
-    buffer[offset + 1] = length >>> 8;
-    buffer[offset + 2] = length;
-    buffer[offset + 3] = command;
-    buffer[offset + 4] = requestId >>> 24;
-    buffer[offset + 5] = requestId >>> 16;
-    buffer[offset + 6] = requestId >>> 8;
-    buffer[offset + 7] = requestId;
-    copyBytes(bytes, start, end, buffer, offset + HEADER_BYTES);
+    const place = this.outbox.reserve(stream, HEADER_BYTES + end - start);
+    writeFrame(place, command, requestId, bytes, start, end);
     return true;
+  }
+
+  /**
+   * Queues one frame for many connections: staged once for all. Those without room end.
+   *
+   * @param targets pairs of slot and serial, u32 each; those that are not the same connection any more get nothing
+   */
+  sendBodyToAll(targets: Buffer, command: number, bytes: Buffer, start: number, end: number): void {
+    const streams = this.#streams;
+    let count = 0;
+    for (let at = 0; at + TARGET_BYTES <= targets.length; at += TARGET_BYTES) {
+      const slot = targets.readUInt32BE(at);
+      const stream = this.table.streams[slot];
+      if (stream === undefined || !this.isReady(slot, targets.readUInt32BE(at + 4))) this.counters.staleFrames++;
+      else if (this.#hasRoom(slot, stream, 0)) streams[count++] = stream;
+    }
+    if (count === 0) return;
+    writeFrame(this.outbox.reserveForAll(streams, count, HEADER_BYTES + end - start), command, 0, bytes, start, end);
+    // Closed streams are not to be kept alive by it.
+    streams.length = 0;
   }
 
   queuedBytes(slot: number): number {
@@ -194,4 +208,24 @@ export class Connections {
     this.close(slot, CloseReason.SlowConsumer);
     return false;
   }
+}
+
+function writeFrame(
+  { buffer, offset }: Reservation,
+  command: number,
+  requestId: number,
+  bytes: Buffer,
+  start: number,
+  end: number,
+): void {
+  const length = end - start;
+  buffer[offset] = length >>> 16;
+  buffer[offset + 1] = length >>> 8;
+  buffer[offset + 2] = length;
+  buffer[offset + 3] = command;
+  buffer[offset + 4] = requestId >>> 24;
+  buffer[offset + 5] = requestId >>> 16;
+  buffer[offset + 6] = requestId >>> 8;
+  buffer[offset + 7] = requestId;
+  copyBytes(bytes, start, end, buffer, offset + HEADER_BYTES);
 }

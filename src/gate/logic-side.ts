@@ -235,11 +235,7 @@ export class LogicSide implements LogicLinksOwner, GateFrameHandler {
   }
 
   onMulticast(command: number, targets: Buffer, bytes: Buffer, start: number, end: number): void {
-    for (let at = 0; at + 8 <= targets.length; at += 8) {
-      const slot = targets.readUInt32BE(at);
-      if (!this.#isLive(slot, targets.readUInt32BE(at + 4))) continue;
-      this.#connections.sendBody(slot, command, 0, bytes, start, end);
-    }
+    this.#connections.sendBodyToAll(targets, command, bytes, start, end);
   }
 
   onHead(slot: number, serial: number, epoch: number, head: number): void {
