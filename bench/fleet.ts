@@ -10,6 +10,7 @@ import type { MeasuredProcess } from './process-usage.ts';
 
 const DESCRIPTORS_RESERVED = 500;
 const RUN_ID_BYTES = 4;
+const PROCESSES_FEW = 8;
 
 export interface FleetPlan {
   readonly users: number;
@@ -52,6 +53,7 @@ export class Fleet {
           runId: fleet.runId,
           atOnce: Math.max(1, Math.ceil(plan.atOnce / count)),
           addressGroup: i,
+          isOneOfMany: count > PROCESSES_FEW,
         }),
       ),
     );

@@ -39,7 +39,7 @@ export async function killLogic(
   let confirmed = 0;
   while (confirmed < connections && sinceMs() < deadlineMs) {
     await delay(clock, ASK_MS);
-    confirmed = (await sluice.metrics()).get(CONFIRMED) ?? 0;
+    confirmed = (await confirmedNow(sluice)) ?? confirmed;
     curve.push([sinceMs(), confirmed]);
   }
   const confirmedMs = confirmed < connections ? Number.NaN : sinceMs();
@@ -48,6 +48,12 @@ export async function killLogic(
     await delay(clock, POLL_MS);
   }
   return { ...probes.report(), logicBackMs, confirmedMs, confirmed, curve };
+}
+
+/** Undefined when the api does not answer, which then shows as time. */
+async function confirmedNow(sluice: SluiceSystem): Promise<number | undefined> {
+  const metrics = await sluice.metrics().catch(() => undefined);
+  return metrics?.get(CONFIRMED);
 }
 
 /** By its pid file, which a logic writes when it listens. */

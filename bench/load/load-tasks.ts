@@ -27,6 +27,8 @@ export interface FleetTask extends FleetOptions {
   readonly port: number;
   readonly app: string;
   readonly secret: string;
+  /** Dozens of processes share the cores. */
+  readonly isOneOfMany: boolean;
   /** Which source addresses this process dials from. */
   readonly addressGroup: number;
 }

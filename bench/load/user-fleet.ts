@@ -16,7 +16,7 @@ import { type ReturnReport, type ReturnStyle, UserReturn } from './user-return.t
 /** Every heartbeat comes earlier than the announced time by this factor, spread over all users. */
 const HEARTBEAT_FACTOR = 0.9;
 /** Short, and begun at a moment of its own in each process: all users of a process or a second in one go would be no load that people make. */
-const SWEEP_MS = 50;
+const SWEEP_MS = 200;
 
 export interface FleetOptions {
   readonly users: number;

@@ -164,7 +164,9 @@ export class Deadlines {
     return pausedMs > 0 ? nowMs + pausedMs : this.#window.ackOverdue(slot, nowMs, this.#repush);
   };
 
-  readonly #reportCursor = (slot: number): void => this.#logic.reportCursor(slot);
+  readonly #reportCursor = (slot: number): void => {
+    if (!this.#logic.reportCursor(slot)) this.#window.cursorsMoved = true;
+  };
   readonly #repush = (slot: number, after: number): boolean => this.#logic.repush(slot, after);
 
   #setUnfinished(slot: number, frame: PartialFrame | undefined): void {
@@ -193,6 +195,9 @@ export class Deadlines {
   }
 
   #reportCursors(): void {
+    // A pass looks at every slot, which dozens of idle workers on a few cores would feel.
+    if (this.#cursorFrom === 0 && !this.#window.cursorsMoved) return;
+    if (this.#cursorFrom === 0) this.#window.cursorsMoved = false;
     const next = this.#table.forEach(this.#reportCursor, this.#cursorFrom, WHEEL_BUDGET);
     this.#cursorFrom = Math.max(0, next);
   }

@@ -28,6 +28,8 @@ export interface WindowLimits {
 }
 
 export class DeliveryWindow {
+  /** Some cursor has moved since the owner set it back: who looks for them need not look otherwise. */
+  cursorsMoved = false;
   readonly #connections: Connections;
   readonly #table: ConnectionTable;
   readonly #limits: WindowLimits;
@@ -186,8 +188,13 @@ export class DeliveryWindow {
     table.pushedSeq[slot] = seq;
     if (settled) {
       table.ackedSeq[slot] = seq;
-      this.#setFlag(slot, ConnectionFlag.CursorDirty);
+      this.#moveCursor(slot);
     } else this.#sizes.add(slot, seq, 0);
+  }
+
+  #moveCursor(slot: number): void {
+    this.#setFlag(slot, ConnectionFlag.CursorDirty);
+    this.cursorsMoved = true;
   }
 
   #sent(slot: number, seq: number, bytes: number): void {
@@ -213,7 +220,7 @@ export class DeliveryWindow {
     const table = this.#table;
     if (seq <= (table.ackedSeq[slot] as number)) return;
     this.#clearFlags(slot, ConnectionFlag.Repushed);
-    this.#setFlag(slot, ConnectionFlag.CursorDirty);
+    this.#moveCursor(slot);
     this.#sizes.release(slot, seq);
     if (this.#sizes.bytes(slot) > 0) {
       table.ackedSeq[slot] = seq;

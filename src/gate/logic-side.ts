@@ -155,12 +155,14 @@ export class LogicSide implements LogicLinksOwner, GateFrameHandler {
     return true;
   }
 
-  /** Reports the acknowledged seq of a connection whose cursor has moved since the last call. */
-  reportCursor(slot: number): void {
+  /** Reports the acknowledged seq of a connection whose cursor has moved since the last call. False: not now. */
+  reportCursor(slot: number): boolean {
     const flags = this.#table.flags[slot] as number;
-    if ((flags & ConnectionFlag.CursorDirty) === 0 || !this.#isRegistered(slot)) return;
+    if ((flags & ConnectionFlag.CursorDirty) === 0) return true;
+    if (!this.#isRegistered(slot)) return false;
     this.#table.flags[slot] = flags & ~ConnectionFlag.CursorDirty;
     this.#writePosition(TrunkCommand.Cursor, slot, this.#table.ackedSeq[slot] as number);
+    return true;
   }
 
   onPartitions(count: number): void {
