@@ -28,7 +28,7 @@ export interface LeaseOptions {
   readonly name: string;
   readonly leaseMs: number;
   /** For a partition that nobody has written to. */
-  readonly firstEpoch: Epoch;
+  readonly firstEpoch: () => Epoch;
   /** An owner that died together with its server may have lost acknowledged writes. */
   readonly canLose: boolean;
 }
@@ -152,7 +152,7 @@ export class Leases {
     const { fence } = keys.partition(partition);
     const { reply } = await this.#retried(() => {
       const runId = client.serverOf(fence)?.runId ?? '';
-      return client.run(ACQUIRE, [fence], [name, String(leaseMs), runId, canLose ? '1' : '0', String(firstEpoch)]);
+      return client.run(ACQUIRE, [fence], [name, String(leaseMs), runId, canLose ? '1' : '0', String(firstEpoch())]);
     });
     const [isTaken, ...facts] = reply as number[];
     if (isTaken !== 1) {

@@ -230,7 +230,6 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
     const fresh = { storeId: randomHex(random, 16), partitions };
     this.#meta = await retried(clock, () => loadMeta(client, this.#keys.meta, fresh));
     this.#name = this.#options.name ?? randomHex(random, 16);
-    const firstEpoch = this.#options.firstEpoch ?? epochAt(clock.wallMs());
     this.#leases = new Leases(
       {
         clock,
@@ -239,7 +238,7 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
         partitions: this.#meta.partitions,
         name: this.#name,
         leaseMs,
-        firstEpoch: firstEpoch as Epoch,
+        firstEpoch: () => (this.#options.firstEpoch ?? epochAt(clock.wallMs())) as Epoch,
         canLose: durability < Durability.Disk || hasReplicas,
       },
       this,
