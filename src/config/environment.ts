@@ -8,7 +8,7 @@ export function processEnvironment(): Environment {
 
 /**
  * What child processes are started with. One allocation arena instead of one per thread: the C library's arenas keep what
- * the helper threads of the runtime free, which costs a gate 220 bytes for each idle connection (glibc; others ignore it).
+ * the helper threads of the runtime free, which costs a gate 363 bytes for each idle connection (glibc; others ignore it).
  */
 export function childEnvironment(): Environment {
   return { MALLOC_ARENA_MAX: '1', ...processEnvironment() };
