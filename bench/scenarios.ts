@@ -4,6 +4,7 @@ import { accept } from './scenarios/accept.ts';
 import { c2c } from './scenarios/c2c.ts';
 import { ci } from './scenarios/ci.ts';
 import { compare } from './scenarios/compare.ts';
+import { features } from './scenarios/features.ts';
 import { fill } from './scenarios/fill.ts';
 import { hold } from './scenarios/hold.ts';
 import { idle } from './scenarios/idle.ts';
@@ -21,6 +22,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   c2c,
   ci,
   compare,
+  features,
   fill,
   hold,
   idle,
@@ -39,6 +41,7 @@ export const SCENARIO_TEXTS: Readonly<Record<string, string>> = {
   c2c: 'pairs of clients: commit, SENDACK, delivery, acknowledgement',
   ci: 'under 90 s: counts per delivery and ratios, no times',
   compare: 'the same pairs against a bare relay, Mosquitto and Aedes',
+  features: 'c2c with one feature set otherwise at a time: what each costs',
   fill: 'gate workers filled to 96 % of their places, then one of them dies',
   hold: 'a machine full of connections: pushes, the death of logic, memory',
   idle: 'logged-in, heart-beating connections: memory per connection',
