@@ -4,6 +4,7 @@ import type { ClientOptions, ClientPlatform } from '../client/index.ts';
 import { FileStorage, MemoryStorage, SluiceClient, systemPlatform } from '../client/index.ts';
 import type { Clock } from '../clock/clock.ts';
 import type { Config } from '../config/config.ts';
+import { dialHost } from '../config/hosts.ts';
 import { tokenMaker } from './app-token.ts';
 
 /** Options of every command that logs in. */
@@ -67,10 +68,4 @@ function tokenSource(config: Config, app: string, uid: string, clock: Clock): ()
 export function machineDeviceId(prefix: string): string {
   const name = hostname().replace(/[^A-Za-z0-9._-]/g, '-');
   return `${prefix}-${name}`.slice(0, DEVICE_ID_LENGTH_MAX);
-}
-
-/** Where to dial what listens on `host`. */
-export function dialHost(host: string): string {
-  if (host === '0.0.0.0') return '127.0.0.1';
-  return host === '::' ? '::1' : host;
 }

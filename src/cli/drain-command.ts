@@ -1,8 +1,8 @@
 /** `sluice drain`: asks a running role, or a whole machine, to leave, and waits until it has. */
 import { delay, SystemClock } from '../clock/clock.ts';
 import type { Config } from '../config/config.ts';
+import { dialHost } from '../config/hosts.ts';
 import { CliError, ExitCode } from './cli-error.ts';
-import { dialHost } from './command-context.ts';
 import { writeLine } from './terminal.ts';
 
 type Drainable = 'start' | 'gate' | 'logic' | 'api';

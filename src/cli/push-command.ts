@@ -5,8 +5,8 @@
 import { type Clock, delay, SystemClock } from '../clock/clock.ts';
 import { randomHex, SystemRandom } from '../clock/random.ts';
 import type { Config } from '../config/config.ts';
+import { dialHost } from '../config/hosts.ts';
 import { CliError, ExitCode } from './cli-error.ts';
-import { dialHost } from './command-context.ts';
 import { writeLine } from './terminal.ts';
 
 export interface PushOptions {

@@ -2,10 +2,13 @@
 import { availableParallelism } from 'node:os';
 import { delay } from '../clock/clock.ts';
 import { randomHex } from '../clock/random.ts';
+import type { Config } from '../config/config.ts';
 import { Gate } from '../gate/gate.ts';
+import type { GateLimits } from '../gate/gate-options.ts';
 import { NodeTransport, reusePortAvailable } from '../net/node-transport.ts';
 import type { Address } from '../net/transport.ts';
 import { connectionsByDescriptors } from './descriptor-limit.ts';
+import { watchAccepting } from './gate-accepting.ts';
 import { announceGate } from './gate-announcement.ts';
 import { gateMetrics } from './gate-metrics.ts';
 import { knownLogics } from './known-logics.ts';
@@ -38,13 +41,7 @@ export async function startGate(context: RoleContext): Promise<RunningRole> {
     trunkTimes: config.trunk,
     trunkAccess: trunkAccess(context),
     trunkTransport: trunkTransport(config),
-    limits: {
-      ...config.gate,
-      ...config.limits,
-      connectionsMax,
-      // Nobody else would take what a single worker leaves.
-      stopAcceptingPercent: workers === 1 ? 100 : config.gate.stopAcceptingPercent,
-    },
+    limits: limitsOf(config, connectionsMax, workers),
     alternatives: () => [...announced, ...config.gate.alternatives],
     tellAddress: config.limits.addressLoginFailuresMax > 0 || config.limits.userLoginFailuresMax > 0,
   });
@@ -55,6 +52,7 @@ export async function startGate(context: RoleContext): Promise<RunningRole> {
     throw problem === undefined ? error : new RoleStartError(problem);
   });
   const { port } = gate;
+  const accepting = watchAccepting(context, gate, transport, workers);
   const announcement = announceGate(context, registry, {
     name,
     bootId,
@@ -63,6 +61,7 @@ export async function startGate(context: RoleContext): Promise<RunningRole> {
     connections: () => gate.connections,
   });
   const stop = async (): Promise<void> => {
+    accepting.stop();
     announced = await announcement.drain();
     await gate.stop();
     await announcement.stop();
@@ -70,11 +69,20 @@ export async function startGate(context: RoleContext): Promise<RunningRole> {
   return {
     port,
     stop,
+    unfit: accepting.lost,
     orphaned: async () => {
+      // Nobody would start another one.
+      accepting.stop();
       // A worker with a port of its own goes on accepting; a shared one is served by the primary and is gone with it.
       while (reusePortAvailable() || gate.connections > 0) await delay(clock, ORPHAN_POLL_MS);
     },
   };
+}
+
+function limitsOf({ gate, limits }: Config, connectionsMax: number, workers: number): GateLimits {
+  // Nobody else would take what a single worker leaves.
+  const stopAcceptingPercent = workers === 1 ? 100 : gate.stopAcceptingPercent;
+  return { ...gate, ...limits, connectionsMax, stopAcceptingPercent };
 }
 
 /** Several listeners accept faster, where each process binds the port itself. */

@@ -27,15 +27,22 @@ export class RoleChannel {
   #onStop: () => void = () => {};
   #onClosed: () => void = () => {};
   #closed = false;
+  #heardMs: number;
 
   constructor(port: MessagePort, clock: Clock) {
     this.#port = port;
     this.#clock = clock;
+    this.#heardMs = clock.monotonicMs();
     this.started = new Promise((resolve) => {
       port.onMessage((message) => this.#received(message, resolve));
     });
     port.onClosed(() => this.#close());
     this.#beat();
+  }
+
+  /** Since the primary has last said anything, which it does every second. */
+  get silentMs(): number {
+    return this.#clock.monotonicMs() - this.#heardMs;
   }
 
   /** `stop`: the primary says so. `closed`: the primary is gone. */
@@ -79,6 +86,7 @@ export class RoleChannel {
   }
 
   #received(message: ToChild, onStart: (message: StartMessage) => void): void {
+    this.#heardMs = this.#clock.monotonicMs();
     switch (message.type) {
       case 'start':
         onStart(message);

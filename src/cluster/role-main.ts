@@ -76,6 +76,7 @@ async function main(role: ChildRole, index: number): Promise<void> {
     stop: () => void end('told to stop'),
     closed: () => void running.orphaned().then(() => end('the primary is gone')),
   });
+  void running.unfit?.then(end);
   run.writePid(pidName, process.pid);
   channel.ready(running.port);
 }

@@ -24,6 +24,8 @@ export interface RunningRole {
   stop(): Promise<void>;
   /** The primary is gone: resolves when the role has nothing left to do and should stop. */
   orphaned(): Promise<void>;
+  /** Resolves, if ever, with the reason for which a new process should take this one's place once it has stopped. */
+  readonly unfit?: Promise<string>;
 }
 
 /** A role cannot start for a reason that people can act on: one line. */

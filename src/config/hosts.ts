@@ -1,4 +1,4 @@
-/** Checks of addresses as text. No name is looked up. */
+/** Hosts and addresses as text. No name is looked up. */
 
 const HOST_NAME = /^(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*$/;
 const DIGITS_AND_DOTS = /^[\d.]+$/;
@@ -14,6 +14,12 @@ export function isHost(text: string): boolean {
 export function isLoopbackHost(text: string): boolean {
   if (text === 'localhost' || text === '::1') return true;
   return isIpv4(text) && text.startsWith('127.');
+}
+
+/** Where to dial, on the same machine, what listens on `host`. */
+export function dialHost(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1';
+  return host === '::' ? '::1' : host;
 }
 
 /** `10.0.0.0/8`, `2001:db8::/32`, or one address. */

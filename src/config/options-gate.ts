@@ -58,6 +58,17 @@ export const GATE_OPTIONS = {
       'Share of its places at which a gate worker stops listening, so that new connections go to workers with room; it listens again 4 % below. 100: never.',
     protects: 'Refusals by a full worker while others have room: the system spreads connections by hash.',
   },
+  'gate.acceptProbeMs': {
+    kind: 'integer',
+    default: 10_000,
+    min: 1000,
+    max: 3_600_000,
+    zero: 'never',
+    unit: 'ms',
+    description:
+      'How often a gate worker to which no client came meanwhile dials its own port; after three times in a row without success it lets its clients go and is started again.',
+    protects: 'A gate that is alive but gets no connections any more.',
+  },
   'gate.loginTimeoutMs': {
     kind: 'integer',
     default: 5000,

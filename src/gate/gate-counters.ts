@@ -30,4 +30,9 @@ export class GateCounters {
   staleFrames = 0;
   /** Times that reading from a client was paused because of its rate. */
   readPauses = 0;
+
+  /** Connections that reached this worker, whether it took them or refused them. */
+  get offered(): number {
+    return this.accepted + this.refusedFull + this.refusedAddress + this.refusedPreLogin + this.refusedRate;
+  }
 }
