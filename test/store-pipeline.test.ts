@@ -178,3 +178,24 @@ test('who sends one message at a time never waits for the interval', async () =>
   }
   await driver.close();
 });
+
+test('in a flood the pause is three times as long, and only a full commit ends it early', async () => {
+  const driver = await embeddedDriver(new FaultDisk(), { commitIntervalMs: 20 }).open();
+  const flood = async (prefix: string): Promise<void> => {
+    submit(driver, batch(`${prefix}-first`, 1));
+    await driver.clock.advanceAsync(1);
+    submit(driver, batch(`${prefix}-second`, 200));
+    await driver.clock.advanceAsync(1);
+  };
+  await flood('a');
+  submit(driver, batch('b', MANY));
+  await driver.clock.advanceAsync(40);
+  assert.equal(driver.reported.length, 201, 'so many would end the usual pause');
+  await driver.clock.advanceAsync(100);
+  assert.equal(driver.reported.length, 201 + MANY);
+  await flood('c');
+  submit(driver, batch('d', 1024));
+  await driver.clock.advanceAsync(1);
+  assert.equal(driver.reported.length, 402 + MANY + 1024);
+  await driver.close();
+});

@@ -4,7 +4,7 @@
  *   submit ─► queue ─► CommitBatch ─► one record ─► write ─┬► fdatasync ─► publish ─► sink.committed(batch)
  *             └── one commit is decided at a time ─────────┘   one sync at a time, over all that was written before it
  *
- * While a sync is under way a further commit is decided and written once `EARLY_OPERATIONS_MIN` operations wait, so that
+ * While a sync is under way a further commit is decided and written once `EARLY_OPERATIONS` operations wait, so that
  * a slow disk costs latency and not throughput; the sync that follows covers all of them. Fewer wait for its end: a
  * record of their own would cost more than it saves. At most `UNSYNCED_COMMITS_MAX` are written and not synced.
  * After a commit of several operations the next one waits for `commit-interval.ts`, or for as many operations.
@@ -16,7 +16,7 @@ import { Durability } from '../../model/durability.ts';
 import { type CommitSink, type Committed, type Operation, OperationType, RefusalReason } from '../store.ts';
 import type { BatchChanges } from './batch-changes.ts';
 import type { CommitBatch, PendingRewrite, Rewrite } from './commit-batch.ts';
-import { CommitInterval } from './commit-interval.ts';
+import { COMMIT_OPERATIONS_MAX, CommitInterval, EARLY_OPERATIONS } from './commit-interval.ts';
 import type { EngineState } from './engine-state.ts';
 import { LateRefusals } from './late-refusals.ts';
 import type { LogWriter } from './log-writer.ts';
@@ -26,10 +26,7 @@ import type { SpaceReserve } from './space-reserve.ts';
 const LoopState = { Idle: 0, Committing: 1, Closed: 2, Failed: 3 } as const;
 type LoopState = (typeof LoopState)[keyof typeof LoopState];
 
-const EARLY_OPERATIONS_MIN = 256;
 const UNSYNCED_COMMITS_MAX = 8;
-/** A commit of more would keep the disk waiting while it is encoded, and everybody else too. */
-const COMMIT_OPERATIONS_MAX = 1024;
 
 export interface CommitLoopOptions {
   clock: Clock;
@@ -166,7 +163,8 @@ export class CommitLoop {
     const waiting = this.#queue.length - this.#taken;
     const unsynced = this.#unsynced.length;
     if (unsynced >= UNSYNCED_COMMITS_MAX || (unsynced > 0 && this.#log.isSegmentFull)) return false;
-    if (this.#isSyncing || this.#interval.isOpen) return waiting >= EARLY_OPERATIONS_MIN;
+    if (this.#interval.isOpen) return waiting >= this.#interval.enough;
+    if (this.#isSyncing) return waiting >= EARLY_OPERATIONS;
     return waiting > 0 || this.#rewrites.length > 0;
   }
 
