@@ -231,7 +231,10 @@ test('a logic that knows another number of partitions is refused while the other
   await stranger.start();
   world.advance(1000);
   assert.equal(world.gate.logics.size, 1);
-  assert.ok(world.log.lines.some(({ level }) => level === 'error'));
+  const complaints = (): number => world.log.lines.filter(({ level }) => level === 'error').length;
+  assert.equal(complaints(), 1, 'once a minute, however often it is dialled');
+  world.advance(61_000);
+  assert.equal(complaints(), 2);
 });
 
 test('RESYNC reaches a session once: in an epoch that it has already, the logic only says its head', async () => {

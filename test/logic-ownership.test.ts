@@ -5,7 +5,7 @@ import { GUEST_IDLE_MS } from '../src/logic/guests.ts';
 import type { AppId, Epoch, PartitionNumber } from '../src/model/ids.ts';
 import { partitionOf } from '../src/model/partition.ts';
 import { CloseReason, Command, ErrorCode } from '../src/protocol/index.ts';
-import { RefusalReason } from '../src/store/store.ts';
+import { OperationType, RefusalReason } from '../src/store/store.ts';
 import { type FakeGate, fieldsOf } from './support/fake-gate.ts';
 import { type LogicWorld, logicWorld } from './support/logic-world.ts';
 
@@ -47,6 +47,34 @@ test('a partition that is lost: the gates are told, its sessions are dropped wit
   assert.deepEqual(world.gate.take(), []);
   assert.equal(world.logic.sessions.size, 1);
   assert.equal(world.logic.counters.sessionsHandedOver, 1);
+});
+
+const cursorsIn = ({ store }: LogicWorld): [string, number][] =>
+  store.submitted.flatMap((op) => (op.type === OperationType.Cursor ? [[op.uid, op.seq] as [string, number]] : []));
+
+test('a partition that leaves takes its cursors along, and no others', async () => {
+  const world = await loggedIn();
+  world.gate.login(2, 1, { uid: 'alice' });
+  await world.run();
+  world.gate.position('cursor', 1, 1, 1, 3);
+  world.gate.position('cursor', 2, 1, 1, 4);
+  await world.run();
+  world.logic.cursors.flush(bobs(world.logic.ownership.size));
+  assert.deepEqual(cursorsIn(world), [['bob', 3]]);
+  await world.run(2000);
+  assert.deepEqual(cursorsIn(world), [
+    ['bob', 3],
+    ['alice', 4],
+  ]);
+});
+
+test('what a gate had not told the last owner is written by the next: the session registers with it, then it is told', async () => {
+  const world = await logicWorld();
+  world.gate.register(1, 1, { uid: 'bob', ackedSeq: 5 });
+  world.gate.register(2, 1, { uid: 'alice', ackedSeq: 6 });
+  world.gate.position('cursor', 1, 1, 1, 5);
+  await world.run(2000);
+  assert.deepEqual(cursorsIn(world), [['bob', 5]]);
 });
 
 test('what changes within one tick is announced once', async () => {

@@ -45,6 +45,17 @@ for (const [sessionPolicy, expected] of [
   });
 }
 
+test('G8: a login displaces the session of a rival whose login the store has lost with an older epoch', async () => {
+  const { gate, run, data } = await logicWorld();
+  for (const slot of [0, 1]) gate.login(slot, 1, DEVICES[slot] as (typeof DEVICES)[number]);
+  await run();
+  data.users.clear();
+  data.epochs.fill(2);
+  gate.login(2, 1, DEVICES[2] as (typeof DEVICES)[number]);
+  await run();
+  assert.deepEqual(ends(gate), [[0, CloseReason.Replaced, true, 'phone']]);
+});
+
 test('G8: a KICK that was lost with its connection is learned at the resume: REPLACED', async () => {
   const { gate, run, dial } = await logicWorld();
   gate.login(0, 1, { deviceId: 'phone1' });

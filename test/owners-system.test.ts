@@ -55,18 +55,13 @@ class Owners {
   }
 }
 
-async function metric(role: RoleProcess, name: string): Promise<number> {
-  const text = await (await fetch(role.url('/metrics'))).text();
-  return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\d+)`, 'm').exec(text)?.[1] ?? Number.NaN);
-}
-
-const owned = (logic: RoleProcess): Promise<number> => metric(logic, 'sluice_logic_partitions_owned');
+const owned = (logic: RoleProcess): Promise<number> => logic.metric('sluice_logic_partitions_owned');
 
 /** Every partition has one owner of these, each owns some, and the gate knows them all. */
 async function shared(owners: Owners, ...logics: RoleProcess[]): Promise<void> {
   await until(async () => {
     const counts = await Promise.all(logics.map(owned));
-    const routed = await metric(owners.gate, 'sluice_gate_partitions_routed');
+    const routed = await owners.gate.metric('sluice_gate_partitions_routed');
     const sum = counts.reduce((total, count) => total + count, 0);
     return sum === PARTITIONS && routed === PARTITIONS && counts.every((count) => count > 0);
   }, 'the partitions are shared');
@@ -115,7 +110,7 @@ describe('logics that share a Redis', () => {
     await people.talk(100);
     await shared(world, first, second);
     await people.talk(200);
-    assert.ok((await metric(world.gate, 'sluice_gate_guest_forwards_total')) > 0);
+    assert.ok((await world.gate.metric('sluice_gate_guest_forwards_total')) > 0);
     assert.equal(await first.stop(), 0);
     await shared(world, second);
     await people.talk(200);

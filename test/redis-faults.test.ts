@@ -123,6 +123,32 @@ describe('one server', () => {
     });
   });
 
+  test('what was lost while the server was away for longer than a lease is counted too', async () => {
+    await withServer({ appendonly: 'yes', appendfsync: 'everysec' }, async (server) => {
+      const leaseMs = 600;
+      const { load, store } = await openLoad([server], { leaseMs }, { commandTimeoutMs: 150 });
+      load.submit(100);
+      await load.settle();
+      const saved = join(server.folder, 'appendonlydir');
+      cpSync(saved, `${saved}.saved`, { recursive: true });
+      load.submit(200);
+      await load.settle();
+      const before = load.committedAppends.slice(100);
+      await server.kill();
+      await until(() => store.partitionsOwned === 0, 'all leases lapse');
+      rmSync(saved, { recursive: true });
+      cpSync(`${saved}.saved`, saved, { recursive: true });
+      await server.start();
+      await until(() => store.partitionsOwned === PARTITIONS, 'all are taken again');
+      load.submit(100);
+      await load.settle();
+      assert.equal(store.counters.lostOperations, before.length);
+      const again = new Set(load.committedAppends.slice(300).map((o) => `${o.target} ${o.epoch} ${o.seq}`));
+      assert.ok(before.every((o) => !again.has(`${o.target} ${o.epoch} ${o.seq}`)));
+      await store.close();
+    });
+  });
+
   test('FLUSHALL is a new epoch of every partition, found also while nothing is sent', async () => {
     await withServer(KEEPS_ALL, async (server) => {
       const { load, made, store } = await openLoad([server], { leaseMs: 300 });
@@ -187,7 +213,7 @@ describe('one server', () => {
       // After the handshake and the scripts: within each of the next calls, the answers and the leases.
       const faultsFor = (connection: number) => ({ cutAfterBytes: 16_000 + connection * 7919 });
       const proxy = await ChaosProxy.start({ clock, targetPort: server.port, maxMs: 30_000, faultsFor });
-      const { load, store } = await openLoad([{ port: proxy.port }], { leaseMs: 300 });
+      const { load, store } = await openLoad([{ port: proxy.port }], { leaseMs: 3000 });
       const sender = { from: 'carol', copy: true };
       for (let round = 0; round < 25; round++) {
         load.submit(40, sender);
@@ -248,6 +274,38 @@ describe('ownership', () => {
     assert.deepEqual([page.head, page.epoch], [2, 1]);
     await first.store.close();
     await second.store.close();
+  });
+
+  test('an owner that Redis does not hear gives up before anybody takes its partitions, and comes back with nothing lost', async () => {
+    const proxy = await ChaosProxy.start({ clock, targetPort: server.port, maxMs: 30_000 });
+    const options = { keyPrefix: 'deaf:', leaseMs: 1000 };
+    const calls = { commandTimeoutMs: 150 };
+    const one = await openLoad([{ port: proxy.port }], options, calls);
+    const two = await openLoad([server], options, calls);
+    const isShared = () => one.store.partitionsOwned + two.store.partitionsOwned === PARTITIONS;
+    await until(() => two.store.partitionsOwned > 0 && isShared(), 'a spread');
+    const share = two.store.partitionsOwned;
+    const kept = one.store.partitionsOwned;
+    proxy.setFaults({ blackHole: 'both' });
+    one.load.submit(40);
+    while (two.store.partitionsOwned === share) {
+      await delay(clock, 2);
+      if (two.store.partitionsOwned > share) assert.equal(one.store.partitionsOwned, 0);
+    }
+    assert.equal(one.store.counters.leasesLapsed, kept);
+    await one.load.settle();
+    assert.deepEqual(one.load.committedAppends, []);
+    await until(() => two.store.partitionsOwned === PARTITIONS, 'the other has all');
+    two.load.submit(40);
+    await two.load.settle();
+    proxy.setFaults({ blackHole: 'none' });
+    await until(() => one.store.partitionsOwned > 0 && isShared(), 'a spread again');
+    assert.deepEqual([one.load.epochs, two.load.epochs], [[], []]);
+    await one.store.close();
+    await until(() => two.store.partitionsOwned === PARTITIONS, 'the other has all again');
+    assert.deepEqual(await two.load.findings(), []);
+    await two.store.close();
+    await proxy.stop();
   });
 
   test('partitions spread over the logics that are alive, move with nothing lost, and come back when one leaves', async () => {
@@ -322,7 +380,7 @@ describe('a cluster', () => {
   test('SIGKILL of a primary, every write confirmed by a replica: none lost, none doubled, order kept', async () => {
     const { load, store } = await openLoad(
       cluster.members,
-      { keyPrefix: 'kill:', leaseMs: 600 },
+      { keyPrefix: 'kill:', leaseMs: 10_000 },
       { replicas: 1, replicaTimeoutMs: 20 },
     );
     const running = load.run(3000);
@@ -339,9 +397,30 @@ describe('a cluster', () => {
     await primary!.start();
   });
 
+  test('a failover that takes longer than a lease, every write confirmed by a replica: no epoch rises, none lost', async () => {
+    await until(async () => (await cluster.primaries()).length === 3, 'the member that came back follows');
+    const { load, store } = await openLoad(
+      cluster.members,
+      { keyPrefix: 'long:', leaseMs: 700 },
+      { replicas: 1, replicaTimeoutMs: 20 },
+    );
+    load.submit(200);
+    await load.settle();
+    const [primary] = await cluster.primaries();
+    await primary!.kill();
+    await until(() => store.partitionsOwned < PARTITIONS, 'leases lapse');
+    await until(() => store.partitionsOwned === PARTITIONS, 'all are taken again');
+    load.submit(200);
+    await load.settle();
+    assert.deepEqual([load.epochs, store.counters.epochsRaised], [[], 0]);
+    assert.deepEqual(await load.findings((operation) => operation.replicas! > 0), []);
+    await store.close();
+    await primary!.start();
+  });
+
   test('failover to a replica that lacks writes: the difference is counted, the epoch rises, no seq is used twice', async () => {
     await until(async () => (await cluster.primaries()).length === 3, 'the member that came back follows');
-    const { load, store } = await openLoad(cluster.members, { keyPrefix: 'lag:', leaseMs: 600 });
+    const { load, store } = await openLoad(cluster.members, { keyPrefix: 'lag:', leaseMs: 10_000 });
     load.submit(200);
     await load.settle();
     const [primary] = await cluster.primaries();

@@ -28,11 +28,22 @@ test('the first epoch is that of the taking, not of the start of the process', a
     acquired: () => assert.fail('nothing is free'),
     letGo: async (_partition: PartitionNumber) => {},
     suspect: () => {},
+    lapsed: () => {},
     settled: () => {},
   };
   const firstEpoch = (): Epoch => Math.floor(clock.monotonicMs() / 1000) as Epoch;
   const keys = new StoreKeys('sluice:');
-  const options = { clock, client, keys, partitions: 1, name: NAME, leaseMs: 3000, firstEpoch, canLose: false };
+  const options = {
+    clock,
+    client,
+    keys,
+    partitions: 1,
+    name: NAME,
+    leaseMs: 3000,
+    firstEpoch,
+    canLose: false,
+    remembers: () => false,
+  };
   const leases = new Leases(options, host);
   await leases.start();
   await clock.advanceAsync(5000);

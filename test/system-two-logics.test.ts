@@ -10,11 +10,6 @@ const TARGETS = Array.from({ length: 8 }, (_, i) => `target-${i}`);
 
 after(stopLeftRoles);
 
-async function metricOf(role: RoleProcess, name: string): Promise<number> {
-  const text = await (await fetch(role.url('/metrics'))).text();
-  return Number(new RegExp(`^${name} (\\d+)`, 'm').exec(text)?.[1]);
-}
-
 async function startTwoLogics(redis: RedisTestServer) {
   const addresses = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
   const shared = {
@@ -32,7 +27,7 @@ async function startTwoLogics(redis: RedisTestServer) {
     RoleProcess,
   ];
   const owned = (): Promise<number[]> =>
-    Promise.all(logics.map((logic) => metricOf(logic, 'sluice_redis_partitions_owned')));
+    Promise.all(logics.map((logic) => logic.metric('sluice_redis_partitions_owned')));
   await until(async () => (await owned()).every((count) => count > 8 && count < 56), 'both own partitions');
   for (const role of [gate, api]) await until(() => role.isReady(), 'every role is ready');
   return { logics, gate, api };
@@ -70,7 +65,7 @@ test("a user's other device gets every message that the user sends, whoever owns
     }
     assert.deepEqual(desk.texts, []);
     const sumOf = async (name: string): Promise<number> =>
-      (await Promise.all(logics.map((logic) => metricOf(logic, name)))).reduce((sum, count) => sum + count, 0);
+      (await Promise.all(logics.map((logic) => logic.metric(name)))).reduce((sum, count) => sum + count, 0);
     const made = await sumOf('sluice_bus_copies_made_total');
     assert.ok(made > 0 && made < all);
     assert.equal(await sumOf('sluice_bus_copies_sent_total'), made);

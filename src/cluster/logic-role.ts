@@ -120,6 +120,7 @@ async function onRedis(context: RoleContext, logic: () => Logic): Promise<StoreC
 function ownershipEvents(logic: () => Logic): OwnershipEvents {
   return {
     acquired: (partition, ownerEpoch) => logic().ownership.acquired(partition, ownerEpoch),
+    leaving: (partition) => logic().cursors.flush(partition),
     lost: (partition, unknown) => logic().lost(partition, unknown),
     epochChanged: (partition, epoch, { operations }) => logic().ownership.epochChanged(partition, epoch, operations),
     copyElsewhere: () => false,

@@ -37,6 +37,7 @@ function eventsFor(streams: PartitionStreams, copies: CopySender, logic: Ownersh
       logic.acquired(partition, ownerEpoch, epoch);
       streams.acquired(partition, ownerEpoch);
     },
+    leaving: (partition) => logic.leaving(partition),
     lost: (partition, unknown) => {
       streams.lost(partition);
       logic.lost(partition, unknown);

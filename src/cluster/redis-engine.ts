@@ -73,7 +73,12 @@ export function redisMetrics(metrics: Metrics, store: RedisStore, { redis }: Con
     ['retries', 'Calls repeated because their outcome was not known or Redis was away.', () => counters.retries],
     ['lost_operations', 'Acknowledged operations that Redis had lost.', () => counters.lostOperations],
     ['epochs_raised', 'New epochs after a loss; the clients concerned are told.', () => counters.epochsRaised],
-    ['partitions_lost', 'Partitions that another logic took.', () => counters.partitionsLost],
+    ['partitions_lost', 'Partitions that another logic took, or may take.', () => counters.partitionsLost],
+    [
+      'leases_lapsed',
+      'Partitions given up because Redis could not be reached for a lease.',
+      () => counters.leasesLapsed,
+    ],
     ['batches_unconfirmed', 'Calls that too few replicas confirmed.', () => counters.batchesUnconfirmed],
     ['copies_elsewhere', "Senders' copies for another logic to make.", () => counters.copiesElsewhere],
   ];

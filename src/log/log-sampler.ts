@@ -1,28 +1,30 @@
-/** Keeps an attack from filling the log (T18): at most so many lines per second, then a count of what was left out. */
+/** Keeps an attack from filling the log (T18): at most so many lines in a while, then a count of what was left out. */
 import type { Clock } from '../clock/clock.ts';
 
-const PERIOD_MS = 1000;
+const SECOND_MS = 1000;
 
 export class LogSampler {
   readonly #clock: Clock;
-  readonly #linesPerSecondMax: number;
+  readonly #linesMax: number;
+  readonly #periodMs: number;
   #periodStartMs = Number.NEGATIVE_INFINITY;
   #lines = 0;
   #suppressed = 0;
 
-  constructor(clock: Clock, linesPerSecondMax: number) {
+  constructor(clock: Clock, linesMax: number, periodMs: number = SECOND_MS) {
     this.#clock = clock;
-    this.#linesPerSecondMax = linesPerSecondMax;
+    this.#linesMax = linesMax;
+    this.#periodMs = periodMs;
   }
 
   /** Undefined: leave this line out. Otherwise write it, with the number of lines left out since the last one. */
   admit(): { readonly suppressed: number } | undefined {
     const nowMs = this.#clock.monotonicMs();
-    if (nowMs - this.#periodStartMs >= PERIOD_MS) {
+    if (nowMs - this.#periodStartMs >= this.#periodMs) {
       this.#periodStartMs = nowMs;
       this.#lines = 0;
     }
-    if (this.#lines >= this.#linesPerSecondMax) {
+    if (this.#lines >= this.#linesMax) {
       this.#suppressed++;
       return undefined;
     }

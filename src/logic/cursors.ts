@@ -8,7 +8,7 @@
  * own, never a message. One timer, armed only while something has moved.
  */
 import type { Clock, TimerHandle } from '../clock/clock.ts';
-import type { AppId, DeviceId, Epoch, Seq, Uid } from '../model/ids.ts';
+import type { AppId, DeviceId, Epoch, PartitionNumber, Seq, Uid } from '../model/ids.ts';
 import { type CursorOperation, OperationType, type Store } from '../store/store.ts';
 import type { LogicCounters } from './logic-counters.ts';
 import type { LiveSession } from './session-lifecycle.ts';
@@ -53,8 +53,16 @@ export class Cursors {
     if (epoch === session.epoch && seq <= session.ackedSeq) return;
     session.epoch = epoch as Epoch;
     session.ackedSeq = seq as Seq;
-    this.#moved.add(session);
-    this.#timer ??= this.#clock.setTimer(this.#flushDue, this.#flushMs);
+    this.#move(session);
+  }
+
+  /**
+   * As `acknowledge`, from a gate that has not told it before. The session may have registered with the same place just
+   * now, which nobody has written then.
+   */
+  report(session: LiveSession, epoch: number, seq: number): void {
+    if (epoch === session.epoch && seq === session.ackedSeq && seq > 0 && !session.sendOnly) this.#move(session);
+    else this.acknowledge(session, epoch, seq);
   }
 
   /** The session ends: its cursor is written now, if it has moved. */
@@ -62,7 +70,12 @@ export class Cursors {
     if (this.#moved.delete(session)) this.#submit(session);
   }
 
-  flush(): void {
+  /** @param partition these alone, for its owner changes */
+  flush(partition?: PartitionNumber): void {
+    if (partition !== undefined) {
+      for (const session of this.#moved) if (session.partition === partition) this.flushOne(session);
+      return;
+    }
     if (this.#timer !== undefined) this.#clock.clearTimer(this.#timer);
     this.#timer = undefined;
     const moved = this.#moved;
@@ -73,7 +86,10 @@ export class Cursors {
   /** Not written: comes along with the next flush while the session lives. */
   refused(operation: CursorOperation): void {
     const session = operation.context as LiveSession;
-    if (session.ended) return;
+    if (!session.ended) this.#move(session);
+  }
+
+  #move(session: LiveSession): void {
     this.#moved.add(session);
     this.#timer ??= this.#clock.setTimer(this.#flushDue, this.#flushMs);
   }

@@ -59,8 +59,8 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
   /** What this logic owns of the store; told by a store that others share. */
   readonly ownership: Ownership;
   readonly guests: Guests;
+  readonly cursors: Cursors;
   readonly #options: LogicOptions;
-  readonly #cursors: Cursors;
   readonly #lifecycle: SessionLifecycle;
   readonly #login: Login;
   readonly #sync: Sync;
@@ -85,7 +85,7 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
     const cursors = new Cursors(store, clock, limits.cursorFlushMs, counters);
     const logins = new LoginLimits(clock, options.loginLimits);
     const lifecycle = new SessionLifecycle(sessions, cursors, holds, counters, clock, logins, limits.sessionMaxAgeMs);
-    this.#cursors = cursors;
+    this.cursors = cursors;
     this.#lifecycle = lifecycle;
     this.#login = new Login(options, apps, lifecycle, cursors, counters, logins);
     this.#registration = new Registration(store, clock, log, sessions, lifecycle, counters);
@@ -136,7 +136,7 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
     this.#lifecycle.stop();
     this.ownership.stop();
     this.guests.stop();
-    this.#cursors.flush();
+    this.cursors.flush();
     await this.#options.store.close();
     await this.#server?.stop();
     if (this.#state !== LogicState.Failed) this.#state = LogicState.Stopped;
@@ -221,7 +221,7 @@ export class Logic implements TrunkServerOwner, LogicFrameHandler<TrunkLink>, Co
     const session = this.sessions.find(link, slot, serial);
     if (session === undefined) return;
     this.counters.cursorsIn++;
-    this.#cursors.acknowledge(session, epoch, seq);
+    this.cursors.report(session, epoch, seq);
   }
 
   onRepush(link: TrunkLink, slot: number, serial: number, epoch: number, after: number): void {

@@ -132,8 +132,7 @@ export class Login {
     const attempt = operation.context as LoginAttempt;
     const { app, uid, status, displaced } = operation;
     if (status === LoginStatus.Current) {
-      const { deviceId, deviceType, generation } = operation;
-      this.#lifecycle.makeCurrent(app, uid, deviceId, deviceType, generation, displaced);
+      this.#lifecycle.makeCurrent(operation);
       if (!attempt.abandoned) this.#accept(attempt, operation as Committed<LoginCommit>);
     } else {
       if (status === LoginStatus.TicketReused) this.#ticketReused(operation);

@@ -8,11 +8,13 @@
  * still count.
  */
 import type { Clock } from '../clock/clock.ts';
-import type { AppId, DeviceType, Generation } from '../model/ids.ts';
+import type { AppId, Generation } from '../model/ids.ts';
 import { partitionOf } from '../model/partition.ts';
 import { CloseReason } from '../protocol/index.ts';
 import type { Session, SessionPlace } from '../session/session.ts';
 import type { SessionRegistry } from '../session/session-registry.ts';
+import { excludeEachOther, firstGenerationOf } from '../store/session-rules.ts';
+import type { Committed, LoginOperation } from '../store/store.ts';
 import { writeEndGuest } from '../trunk/guest-frames.ts';
 import { writeEndSession } from '../trunk/trunk-frames.ts';
 import type { TrunkLink } from '../trunk/trunk-link.ts';
@@ -127,21 +129,18 @@ export class SessionLifecycle {
   }
 
   /**
-   * A login has made `generation` current: ends the sessions that it displaced, and an older one of the same device,
-   * which is told that it was superseded, never that another device took over.
+   * A login has made its generation current: ends the sessions that it displaced, and an older one of the same device,
+   * which is told that it was superseded, never that another device took over. A login that the store has lost with an
+   * older epoch is displaced here.
    */
-  makeCurrent(
-    app: string,
-    uid: string,
-    deviceId: string,
-    deviceType: DeviceType,
-    generation: Generation,
-    displaced: readonly Generation[],
-  ): void {
+  makeCurrent(login: Committed<LoginOperation>): void {
+    const { app, uid, deviceId, deviceType, generation, displaced, policy, epoch } = login;
+    const firstGeneration = firstGenerationOf(epoch);
     for (const other of this.#registry.sessionsOf(app, uid)) {
       if (other.generation === 0 || other.generation >= generation) continue;
+      const isLost = other.generation < firstGeneration && excludeEachOther(policy, other.deviceType, deviceType);
       if (other.deviceId === deviceId) this.end(other, CloseReason.Superseded);
-      else if (displaced.includes(other.generation)) this.end(other, CloseReason.Replaced, true, deviceType);
+      else if (isLost || displaced.includes(other.generation)) this.end(other, CloseReason.Replaced, true, deviceType);
     }
   }
 

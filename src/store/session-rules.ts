@@ -207,8 +207,13 @@ function startCursor(start: NewDeviceStart, timeline: TimelineState): Seq {
 /** Another device that is current and that this login would end. */
 function isRival(device: DeviceRow, operation: LoginOperation): boolean {
   if (device.generation === NOT_CURRENT || device.deviceId === operation.deviceId) return false;
-  if (operation.policy === SessionPolicy.Many) return false;
-  return operation.policy === SessionPolicy.OnePerUser || device.deviceType === operation.deviceType;
+  return excludeEachOther(operation.policy, device.deviceType, operation.deviceType);
+}
+
+/** Whether only one of two devices of these types may be current. */
+export function excludeEachOther(policy: SessionPolicy, one: string, other: string): boolean {
+  if (policy === SessionPolicy.Many) return false;
+  return policy === SessionPolicy.OnePerUser || one === other;
 }
 
 /** Smaller ones were handed out in an older epoch. */

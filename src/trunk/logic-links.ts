@@ -7,6 +7,7 @@
  * A single machine is the same with a directory of one. Logics that do not agree on the number of partitions do not share
  * a store: the later one is refused while the others are there.
  */
+import { LogSampler } from '../log/log-sampler.ts';
 import type { Logger } from '../log/logger.ts';
 import type { LogicAddress, LogicDirectory } from './logic-directory.ts';
 import { readOwned } from './owned-frames.ts';
@@ -14,6 +15,9 @@ import { PartitionRoutes } from './partition-routes.ts';
 import { TrunkDialer, type TrunkDialerOptions, type TrunkDialerOwner } from './trunk-dialer.ts';
 import type { TrunkLink } from './trunk-link.ts';
 import { TrunkCommand, type WelcomeFrame } from './trunk-protocol.ts';
+
+/** A logic that is refused is dialled again and again, and complained of so often. */
+const STRANGE_LOG_MS = 60_000;
 
 export interface LogicLinksOptions extends Omit<TrunkDialerOptions, 'address'> {
   readonly logics: LogicDirectory;
@@ -70,12 +74,15 @@ export class LogicLinks {
     for (const link of this.#up) link.flush();
   }
 
-  cameUp(link: TrunkLink, { partitions, bootId }: WelcomeFrame): void {
+  /** @param strange says when a logic is refused */
+  cameUp(link: TrunkLink, { partitions, bootId }: WelcomeFrame, strange: LogSampler): void {
     const { log } = this.#options;
     this.ups++;
     if (partitions !== this.routes.partitions) {
       if (this.#up.size > 0) {
-        log.error({ bootId, partitions, known: this.routes.partitions }, 'a logic of another store is refused');
+        const admitted = strange.admit();
+        const known = this.routes.partitions;
+        if (admitted) log.error({ bootId, partitions, known, ...admitted }, 'a logic of another store is refused');
         link.close('another number of partitions');
         return;
       }
@@ -126,15 +133,17 @@ class LogicPeer implements TrunkDialerOwner {
   readonly logic: LogicAddress;
   readonly dialer: TrunkDialer;
   readonly #links: LogicLinks;
+  readonly #strange: LogSampler;
 
   constructor(logic: LogicAddress, options: LogicLinksOptions, links: LogicLinks) {
     this.logic = logic;
     this.#links = links;
+    this.#strange = new LogSampler(options.clock, 1, STRANGE_LOG_MS);
     this.dialer = new TrunkDialer({ ...options, address: logic.address }, this);
   }
 
   onUp(link: TrunkLink, welcome: WelcomeFrame): void {
-    this.#links.cameUp(link, welcome);
+    this.#links.cameUp(link, welcome, this.#strange);
   }
 
   onFrame(link: TrunkLink, command: number, requestId: number, bytes: Buffer, start: number, end: number): boolean {

@@ -133,8 +133,9 @@ export class TrunkDialer implements DialHandler, TrunkLinkOwner {
     link.peerBootId = welcome.bootId;
     link.trust();
     this.#up = true;
-    this.#attempts = 0;
     this.#owner.onUp(link, welcome);
+    // An owner that does not want this logic has ended the link: it is not dialled sooner and sooner.
+    if (!link.closed) this.#attempts = 0;
   }
 
   #failed(reason: HandshakeFailureReason): void {

@@ -108,6 +108,8 @@ export class BusOwner implements CommitSink, OwnershipEvents {
     this.streams.acquired(partition, ownerEpoch);
   }
 
+  leaving(): void {}
+
   lost(partition: PartitionNumber): void {
     this.streams.lost(partition);
   }

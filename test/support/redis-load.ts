@@ -52,6 +52,8 @@ export class RedisLoad implements CommitSink, OwnershipEvents {
 
   acquired(): void {}
 
+  leaving(): void {}
+
   lost(partition: PartitionNumber, unknown: readonly Operation[]): void {
     this.lostPartitions.push(partition);
     this.unknown.push(...unknown);

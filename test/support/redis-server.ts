@@ -17,44 +17,62 @@ export type RedisSettings = Readonly<Record<string, string>>;
 /** Everything on disk before the answer. */
 export const KEEPS_ALL: RedisSettings = { appendonly: 'yes', appendfsync: 'always' };
 
+/** Where a server runs. */
+export interface RedisPlace {
+  readonly host: string;
+  /** What its command line begins with: `['nsenter', …]`. */
+  readonly launcher: readonly string[];
+}
+
+const HERE: RedisPlace = { host: '127.0.0.1', launcher: [] };
+
 export class RedisTestServer {
   readonly port: number;
   readonly folder: string;
   readonly #settings: RedisSettings;
+  readonly #place: RedisPlace;
   #process: ChildProcess | undefined;
   #ended: Promise<void> = Promise.resolve();
 
-  private constructor(port: number, settings: RedisSettings) {
+  private constructor(port: number, settings: RedisSettings, place: RedisPlace) {
     this.port = port;
+    this.#place = place;
     this.folder = mkdtempSync(join(tmpdir(), 'sluice-redis-'));
     this.#settings = settings;
   }
 
-  static async start(settings: RedisSettings = KEEPS_ALL, port?: number): Promise<RedisTestServer> {
-    const server = new RedisTestServer(port ?? (await freePort()), settings);
+  static async start(
+    settings: RedisSettings = KEEPS_ALL,
+    port?: number,
+    place: RedisPlace = HERE,
+  ): Promise<RedisTestServer> {
+    const server = new RedisTestServer(port ?? (await freePort()), settings, place);
     await server.start();
     return server;
   }
 
   /** Again after `kill`, on the same folder and port. */
   async start(): Promise<void> {
+    const { host, launcher } = this.#place;
     const settings: RedisSettings = {
       port: String(this.port),
-      bind: '127.0.0.1',
+      bind: host,
+      'protected-mode': 'no',
       save: '',
       dir: this.folder,
       'enable-debug-command': 'yes',
       ...this.#settings,
     };
     const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
-    const child = spawn('redis-server', args, { stdio: 'ignore' });
+    const [command, ...rest] = [...launcher, 'redis-server', ...args] as [string, ...string[]];
+    const child = spawn(command, rest, { stdio: 'ignore' });
     this.#process = child;
     this.#ended = new Promise((resolve) => {
       child.once('close', () => resolve());
       child.once('error', () => resolve());
     });
     const deadlineMs = clock.monotonicMs() + START_MS_MAX;
-    while (!(await accepts(this.port))) {
+    while (!(await accepts(host, this.port))) {
       if (child.exitCode !== null) throw new Error(`redis-server ended with ${child.exitCode}`);
       if (clock.monotonicMs() > deadlineMs) throw new Error('redis-server does not listen');
       await delay(clock, 10);
@@ -98,9 +116,9 @@ function listenOnce(port: number): Promise<number | undefined> {
   });
 }
 
-function accepts(port: number): Promise<boolean> {
+function accepts(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
+    const socket = connect(port, host);
     socket.once('connect', () => {
       socket.destroy();
       resolve(true);

@@ -2,7 +2,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { collect, PROGRAM, until } from './system.ts';
@@ -10,19 +9,21 @@ import { collect, PROGRAM, until } from './system.ts';
 export type Role = 'gate' | 'logic' | 'api';
 
 const RUNNING = /^Sluice (gate|logic|api) is running/m;
-const CLIENTS = /clients +127\.0\.0\.1:(\d+)/;
-const HTTP = /HTTP +http:\/\/127\.0\.0\.1:(\d+)/;
+const CLIENTS = /clients +[\d.]+:(\d+)/;
+const HTTP = /HTTP +(http:\/\/[\d.]+:\d+)/;
 const started = new Set<RoleProcess>();
 
 /**
  * Resolves when the role says that it runs.
  * @param keys `{'trunk.listen': '127.0.0.1:7500'}`
  * @param env variables beside those of this process
+ * @param launcher what the command line begins with: `['nsenter', …]`
  */
 export async function startRole(
   role: Role,
   keys: Readonly<Record<string, string>> = {},
   env: Readonly<Record<string, string>> = {},
+  launcher: readonly string[] = [],
 ): Promise<RoleProcess> {
   const folder = mkdtempSync(join(tmpdir(), `sluice-${role}-`));
   const all = {
@@ -36,12 +37,13 @@ export async function startRole(
     ...keys,
   };
   const flags = Object.entries(all).map(([key, value]) => `--${key}=${value}`);
-  const child = spawn(process.execPath, [PROGRAM, role, ...flags], {
+  const [command, ...args] = [...launcher, process.execPath, PROGRAM, role, ...flags] as [string, ...string[]];
+  const child = spawn(command, args, {
     cwd: folder,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const running = new RoleProcess(folder, child);
+  const running = new RoleProcess(folder, child, keys['admin.key'] ?? keys['api.key'] ?? '');
   started.add(running);
   await until(() => RUNNING.test(running.logs) || running.ended, `${role} starts`);
   if (running.ended) throw new Error(`${role} did not start: ${running.logs}`);
@@ -57,11 +59,13 @@ export class RoleProcess {
   readonly folder: string;
   readonly exited: Promise<number | null>;
   readonly #child: ChildProcess;
+  readonly #key: string;
   readonly #output: { stdout: string; stderr: string };
 
-  constructor(folder: string, child: ChildProcess) {
+  constructor(folder: string, child: ChildProcess, key: string) {
     this.folder = folder;
     this.#child = child;
+    this.#key = key;
     this.#output = collect(child);
     this.exited = once(child, 'exit').then(([code]) => code as number | null);
   }
@@ -80,7 +84,14 @@ export class RoleProcess {
   }
 
   url(path: string): string {
-    return `http://127.0.0.1:${HTTP.exec(this.#output.stdout)?.[1]}${path}`;
+    return `${HTTP.exec(this.#output.stdout)?.[1]}${path}`;
+  }
+
+  /** The first sample of that name; NaN when there is none. */
+  async metric(name: string): Promise<number> {
+    const answer = await fetch(this.url('/metrics'), { headers: { authorization: `Bearer ${this.#key}` } });
+    const sample = new RegExp(`^${name}(?:\\{[^}]*\\})? (\\d+)`, 'm').exec(await answer.text());
+    return Number(sample?.[1] ?? Number.NaN);
   }
 
   async isReady(): Promise<boolean> {

@@ -16,20 +16,26 @@ import { until } from './system.ts';
 const TOKEN_LIFETIME_MS = 3_600_000;
 const PAUSE_MS = 40;
 
+/** A gate: its port, on 127.0.0.1 unless a host is named. */
+export type DialledGate = number | { readonly host: string; readonly port: number };
+
 export class WatchedCrowd {
   readonly #clock = new SystemClock();
   readonly #transport = new NodeTransport();
   readonly #recorder: MemoryRecorder = new MemoryRecorder(new History());
   readonly #devices: readonly TortureDevice[];
-  readonly #ports: readonly number[];
+  readonly #secret: string;
+  readonly #gates: readonly { host: string; port: number }[];
 
   /**
-   * One user and device for each number; user i is configured for the gate `ports[i mod n]`.
+   * One user and device for each number; user i is configured for the gate `gates[i mod n]`.
    * @param withDesktop so many of the users have a second device
+   * @param secret of the app, where it is not that of development
    */
-  constructor(users: number, ports: readonly number[], withDesktop = 0) {
+  constructor(users: number, gates: readonly DialledGate[], withDesktop = 0, secret: string = DEVELOPMENT_SECRET) {
+    this.#secret = secret;
     const uids = Array.from({ length: users }, (_, index) => `user${index}`);
-    this.#ports = ports;
+    this.#gates = gates.map((gate) => (typeof gate === 'number' ? { host: '127.0.0.1', port: gate } : gate));
     const owners = [...uids, ...uids.slice(0, withDesktop)];
     this.#devices = owners.map((uid, index) => {
       const world = {
@@ -37,12 +43,13 @@ export class WatchedCrowd {
         random: new SeededRandom(index),
         transport: this.#transport,
         recorder: this.#recorder,
-        port: ports[index % ports.length] as number,
+        ...this.#gates[index % gates.length]!,
         run: 1,
         targets: uids,
         pauseMs: PAUSE_MS,
         folder: undefined,
         wasTold: () => false,
+        secret,
       };
       return new TortureDevice(world, {
         name: `device${index}`,
@@ -99,11 +106,10 @@ export class WatchedCrowd {
   }
 
   async #headOf(uid: string): Promise<Head> {
-    const claims = { app: DEVELOPMENT_APP_ID, uid, secret: DEVELOPMENT_SECRET };
+    const claims = { app: DEVELOPMENT_APP_ID, uid, secret: this.#secret };
     const issuedAtMs = this.#clock.wallMs();
     const client = new SluiceClient({
-      host: '127.0.0.1',
-      port: this.#ports[0] as number,
+      ...this.#gates[0]!,
       app: DEVELOPMENT_APP_ID,
       uid,
       deviceType: 'probe',

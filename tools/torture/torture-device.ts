@@ -32,6 +32,8 @@ export interface DeviceWorld {
   readonly random: SeededRandom;
   readonly transport: NodeTransport;
   readonly recorder: HistoryRecorder;
+  /** Of the gate; 127.0.0.1 when left out. */
+  readonly host?: string;
   readonly port: number;
   readonly run: number;
   readonly targets: readonly string[];
@@ -39,6 +41,8 @@ export interface DeviceWorld {
   /** Where to keep state; undefined: in memory. */
   readonly folder: string | undefined;
   readonly wasTold: (client: string, taken: Taken) => boolean;
+  /** Of the app, to sign tokens with; that of development when left out. */
+  readonly secret?: string;
 }
 
 export class TortureDevice implements WireTapOwner {
@@ -78,7 +82,7 @@ export class TortureDevice implements WireTapOwner {
     });
     this.#note = sendOnly ? undefined : new HandNote(folder && join(folder, `${name}.hand`));
     this.#sdk = new SluiceClient({
-      host: '127.0.0.1',
+      host: world.host ?? '127.0.0.1',
       port: world.port,
       app: DEVELOPMENT_APP_ID,
       uid,
@@ -162,7 +166,7 @@ export class TortureDevice implements WireTapOwner {
   #token(): Promise<string> {
     const issuedAtMs = this.#world.clock.wallMs();
     const { uid } = this.spec;
-    const claims = { app: DEVELOPMENT_APP_ID, uid, secret: DEVELOPMENT_SECRET };
+    const claims = { app: DEVELOPMENT_APP_ID, uid, secret: this.#world.secret ?? DEVELOPMENT_SECRET };
     return mintToken({ ...claims, issuedAtMs, lifetimeMs: TOKEN_LIFETIME_MS });
   }
 

@@ -8,8 +8,10 @@ export class StoreCounters {
   /** Acknowledged operations that a server had lost when it came back, and the epochs that began because of it. */
   lostOperations = 0;
   epochsRaised = 0;
-  /** Partitions that another owner took. */
+  /** Partitions that another owner took, or may take. */
   partitionsLost = 0;
+  /** Those among them that were given up because their lease could not be renewed. */
+  leasesLapsed = 0;
   /** Senders' copies that another owner has to make. */
   copiesElsewhere = 0;
   /** Replicas that confirmed the last batch, and batches that fewer confirmed than were asked for. */

@@ -10,9 +10,16 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 `;
 
+/** Whether an unclean end together with a change of server can have lost writes. */
+export const Suspicion = {
+  None: '0',
+  OfAll: '1',
+  /** Not when the holder was the one that asks: it remembers what it acknowledged, and compares. */
+  OfOthers: '2',
+} as const;
+
 /**
- * KEYS fence; ARGV holder, lease ms, run id, whether an unclean end with a change of server can have lost writes (1), first
- * epoch. Answers 0, ms to wait; or 1, owner epoch, epoch, last batch, last message id, whether the epoch rose.
+ * KEYS fence; ARGV holder, lease ms, run id, suspicion, first epoch. Answers 0, ms to wait; or 1, owner epoch, epoch, last batch, last message id, whether the epoch rose.
  */
 export const ACQUIRE: RedisScript = redisScript(
   'acquire',
@@ -22,7 +29,8 @@ local owner, epoch, batch, message, rose = now, ARGV[5], '0', '0', 0
 if f[1] then
   if f[2] ~= '' and f[2] ~= ARGV[1] and tonumber(f[3]) > now then return { 0, tonumber(f[3]) - now } end
   owner, epoch, batch, message = math.max(now, tonumber(f[1]) + 1), f[4], f[5], f[6]
-  if f[2] ~= '' and f[7] ~= ARGV[3] and ARGV[4] == '1' then
+  local suspected = ARGV[4] == '${Suspicion.OfAll}' or ARGV[4] == '${Suspicion.OfOthers}' and f[2] ~= ARGV[1]
+  if f[2] ~= '' and f[7] ~= ARGV[3] and suspected then
     epoch, rose = string.format('%.0f', tonumber(epoch) + 1), 1
   end
 end

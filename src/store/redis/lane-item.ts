@@ -81,4 +81,6 @@ export interface Tenure {
   /** Number of the last batch that the fence has seen. */
   batch: number;
   lastMessageId: MessageId;
+  /** Nobody else writes before, by this process's clock. */
+  leaseEndsMs: number;
 }

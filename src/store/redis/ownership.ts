@@ -11,6 +11,8 @@ export interface LostWrites {
 export interface OwnershipEvents {
   /** From now on operations of the partition are taken. */
   acquired(partition: PartitionNumber, ownerEpoch: number, epoch: Epoch): void;
+  /** It goes to another owner in good order: what is submitted during this call is still committed here. */
+  leaving(partition: PartitionNumber): void;
   /**
    * Another owner has the partition, or will: drop its lanes, caches and timers. The outcome of `unknown` is not known:
    * they are neither committed nor refused.
@@ -27,6 +29,7 @@ export interface OwnershipEvents {
 
 export const NO_EVENTS: OwnershipEvents = {
   acquired: () => undefined,
+  leaving: () => undefined,
   lost: () => undefined,
   epochChanged: () => undefined,
   copyElsewhere: () => false,

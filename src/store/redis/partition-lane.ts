@@ -18,7 +18,7 @@ import { CallOutcome, RedisCallError, type RedisClient, type RedisReply } from '
 import type { StoreCounters } from './counters.ts';
 import type { PartitionKeys } from './keys.ts';
 import { type CopyItem, CopyRoute, InternalType, isOperation, type LaneItem, type Tenure } from './lane-item.ts';
-import { LossLedger } from './loss-ledger.ts';
+import type { LossLedger } from './loss-ledger.ts';
 import { type Report, ReportQueue } from './report-queue.ts';
 
 export interface LaneOptions extends EncoderOptions {
@@ -57,7 +57,7 @@ const TRIM_SLACK = 64;
 export class PartitionLane implements BatchFindings {
   readonly tenure: Tenure;
   readonly keys: PartitionKeys;
-  readonly ledger: LossLedger = new LossLedger();
+  readonly ledger: LossLedger;
   readonly #options: LaneOptions;
   readonly #host: LaneHost;
   readonly #ids: MessageIdSequence;
@@ -73,8 +73,9 @@ export class PartitionLane implements BatchFindings {
   readonly #toTrim = new Set<string>();
   #settled: (() => void)[] = [];
 
-  constructor(tenure: Tenure, keys: PartitionKeys, options: LaneOptions, host: LaneHost) {
+  constructor(tenure: Tenure, keys: PartitionKeys, options: LaneOptions, host: LaneHost, ledger: LossLedger) {
     this.tenure = tenure;
+    this.ledger = ledger;
     this.keys = keys;
     this.#options = options;
     this.#host = host;

@@ -4,10 +4,8 @@
  *   submit ─► PartitionLane (one call outstanding) ─► APPLY on the partition's server ─► sink.committed
  *   readTimeline, readUser ─► StoreReader ─► scripts that answer the fence with the data
  *   Leases ─► which partitions have a lane here
- *
  * See docs/adr/0007-redis-store.md for the numbers and the choices.
  */
-import type { TimerHandle } from '../../clock/clock.ts';
 import { delay } from '../../clock/clock.ts';
 import { randomHex } from '../../clock/random.ts';
 import { Durability } from '../../model/durability.ts';
@@ -28,11 +26,12 @@ import {
 } from '../store.ts';
 import { FenceStatus } from './apply-script.ts';
 import type { RedisReply } from './client.ts';
-import { finishCopies, sweepAges } from './copy-backlog.ts';
+import { finishCopies } from './copy-backlog.ts';
 import { StoreCounters } from './counters.ts';
 import { RAISE_EPOCH } from './fence-scripts.ts';
 import { StoreKeys } from './keys.ts';
 import { type BuryItem, type CopyItem, CopyRoute, type Tenure } from './lane-item.ts';
+import { LapsedLanes } from './lapsed-lanes.ts';
 import { type LeaseHost, Leases } from './leases.ts';
 import { type LaneHost, PartitionLane } from './partition-lane.ts';
 import { epochAt, type FullOptions, type RedisStoreOptions, withDefaults } from './redis-store-options.ts';
@@ -41,9 +40,8 @@ import { retried } from './retried.ts';
 import { checkServers, type ServerFacts } from './server-check.ts';
 import { loadMeta, type StoreMeta, writeMeta } from './store-meta.ts';
 import { StoreReader } from './store-reader.ts';
+import { Sweeper } from './sweeper.ts';
 
-/** A full sweep of the partitions takes so many turns. */
-const SWEEP_TURNS = 16;
 const CLOSE_POLL_MS = 1;
 
 const StoreState = { Opening: 0, Open: 1, Closing: 2, Failed: 3 } as const;
@@ -55,21 +53,23 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
   readonly #keys: StoreKeys;
   readonly #reader: StoreReader;
   #lanes: (PartitionLane | undefined)[] = [];
+  readonly #lapsed: LapsedLanes;
+  readonly #sweeper: Sweeper;
   #sink: CommitSink | undefined;
   #meta: StoreMeta | undefined;
   #leases: Leases | undefined;
   #state: StoreState = StoreState.Opening;
   #underWay = 0;
   readonly #refusals: Refusals;
-  #sweepTurn = 0;
   /** Among the logics. */
   #name = '';
-  #timer: TimerHandle;
   #closing: Promise<void> | undefined;
 
   constructor(options: RedisStoreOptions) {
     this.#options = withDefaults(options);
     this.counters = new StoreCounters(options.client.replicasWanted);
+    this.#lapsed = new LapsedLanes(this.counters);
+    this.#sweeper = new Sweeper(this.#options, () => this.#lanes);
     this.#keys = new StoreKeys(this.#options.keyPrefix);
     this.#reader = new StoreReader(this.#options);
     this.#refusals = new Refusals(options.clock, (operation, reason) => this.#sink?.refused(operation, reason));
@@ -198,20 +198,27 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
   acquired(tenure: Tenure, hasRisen: boolean): void {
     const { partition, ownerEpoch, epoch } = tenure;
     const { client, events } = this.#options;
-    const options = {
-      ...this.#options,
-      partitions: this.#meta!.partitions,
-      counters: this.counters,
-      confirm: client.replicasWanted > 0,
-    };
-    this.#lanes[partition] = new PartitionLane(tenure, this.#keys.partition(partition), options, this);
+    const { partitions } = this.#meta!;
+    const options = { ...this.#options, partitions, counters: this.counters, confirm: client.replicasWanted > 0 };
+    const { ledger, isBehind } = this.#lapsed.resume(tenure);
+    const lane = new PartitionLane(tenure, this.#keys.partition(partition), options, this, ledger);
+    this.#lanes[partition] = lane;
+    if (isBehind) this.suspect(partition);
     if (hasRisen) this.counters.epochsRaised++;
     events.acquired(partition, ownerEpoch, epoch);
+  }
+
+  lapsed(partition: PartitionNumber): void {
+    const lane = this.#lanes[partition];
+    if (lane === undefined) return;
+    this.#lapsed.add(lane);
+    this.lost(lane, lane.end());
   }
 
   async letGo(partition: PartitionNumber): Promise<void> {
     const lane = this.#lanes[partition];
     if (lane === undefined) return;
+    this.#options.events.leaving(partition);
     this.#lanes[partition] = undefined;
     while (lane.isOpen && !lane.isIdle) await delay(this.#options.clock, CLOSE_POLL_MS);
     this.#options.events.lost(partition, lane.end());
@@ -240,19 +247,20 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
         leaseMs,
         firstEpoch: () => (this.#options.firstEpoch ?? epochAt(clock.wallMs())) as Epoch,
         canLose: durability < Durability.Disk || hasReplicas,
+        remembers: (partition) => this.#lapsed.has(partition),
       },
       this,
     );
     await this.#leases.start();
     this.#state = StoreState.Open;
-    this.#sweepLater();
+    this.#sweeper.start();
   }
 
   async #close(): Promise<void> {
     const { clock, client, closeTimeoutMs } = this.#options;
     const wasOpen = this.#state === StoreState.Open;
     if (wasOpen) this.#state = StoreState.Closing;
-    clock.clearTimer(this.#timer);
+    this.#sweeper.stop();
     const deadlineMs = clock.monotonicMs() + closeTimeoutMs;
     const isBusy = (): boolean => this.#lanes.some((lane) => lane?.isOpen === true && !lane.isIdle);
     while (wasOpen && isBusy() && clock.monotonicMs() < deadlineMs) await delay(clock, CLOSE_POLL_MS);
@@ -262,20 +270,6 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
     for (const lane of lanes) lane.end();
     if (this.#state === StoreState.Closing) await this.#leases?.stop(lanes.map((lane) => lane.tenure));
     client.close();
-  }
-
-  #sweepLater(): void {
-    const { clock, client, retention, retentionSweepMs } = this.#options;
-    this.#timer = clock.setTimer(() => {
-      this.#sweepTurn = (this.#sweepTurn + 1) % SWEEP_TURNS;
-      for (let number = this.#sweepTurn; number < this.#lanes.length; number += SWEEP_TURNS) {
-        const lane = this.#lanes[number];
-        if (lane === undefined) continue;
-        sweepAges(client, lane, retention, clock.wallMs()).catch(() => undefined);
-        if (lane.takeLeftCopies()) finishCopies(client, lane);
-      }
-      this.#sweepLater();
-    }, retentionSweepMs);
   }
 
   #laneOf(app: AppId, uid: Uid): PartitionLane {
