@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { request } from 'node:http';
+import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { Api } from '../src/api/api.ts';
+import { BODY_BYTES_MAX } from '../src/api/push-routes.ts';
 import { SystemClock } from '../src/clock/clock.ts';
 import { SystemRandom } from '../src/clock/random.ts';
 import { NodeTransport } from '../src/net/node-transport.ts';
@@ -124,9 +125,15 @@ describe('the HTTP process', () => {
   }
 
   /** `Connection: close`, so that a test ends as soon as the server does. */
-  function call(method: string, path: string, headers: Record<string, string> = {}, body = ''): Promise<Answer> {
+  function call(
+    method: string,
+    path: string,
+    headers: Record<string, string> = {},
+    body = '',
+    agent?: Agent,
+  ): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      const options = { host: '127.0.0.1', port, method, path, headers: { connection: 'close', ...headers } };
+      const options = { host: '127.0.0.1', port, method, path, headers: { connection: 'close', ...headers }, agent };
       const sent = request(options, (response) => {
         let text = '';
         response.setEncoding('utf8').on('data', (part: string) => {
@@ -179,6 +186,40 @@ describe('the HTTP process', () => {
     assert.deepEqual(logic.pushes, [
       { app: 'demo', from: 'system', to: 'bob', clientMsgId: 'one', payload: Buffer.from('hi') },
     ]);
+  });
+
+  it('takes a body of unknown length up to the limit, in any number of parts, and refuses what is longer with 413', async () => {
+    await startApi();
+    await linkUp();
+    const chunked = (padding: number): Promise<Answer> => {
+      const item = { app: 'demo', to: 'bob', text: 'hi', id: 'one' };
+      const body = JSON.stringify(item) + ' '.repeat(padding - JSON.stringify(item).length);
+      const headers = { 'content-type': 'application/json', 'transfer-encoding': 'chunked' };
+      return call('POST', '/v1/push', headers, body);
+    };
+    assert.equal((await chunked(BODY_BYTES_MAX)).status, 200);
+    const refused = await chunked(BODY_BYTES_MAX + 1);
+    assert.equal(refused.status, 413);
+    assert.equal(JSON.parse(refused.text).error.code, 'BODY_TOO_LARGE');
+    assert.equal(logic.pushes.length, 1);
+  });
+
+  it('lets a connection be used for one push after another', async () => {
+    await startApi();
+    await linkUp();
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    for (const id of ['1', '2', '3']) {
+      const body = JSON.stringify({ app: 'demo', to: 'bob', text: 'hi', id });
+      const answer = await call(
+        'POST',
+        '/v1/push',
+        { 'content-type': 'application/json', connection: 'keep-alive' },
+        body,
+        agent,
+      );
+      assert.deepEqual([answer.status, JSON.parse(answer.text).id], [200, id]);
+    }
+    agent.destroy();
   });
 
   it('answers 503 RETRY_LATER to pushes whose link breaks, and works again when logic is back', async () => {

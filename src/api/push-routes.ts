@@ -8,8 +8,7 @@
  * In a batch every item has its own outcome: {id, messageId, …} or {id, error: {code, message}}. Items to one target are
  * handed on in the order of the batch.
  */
-import { Hono } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
+import { type Context, Hono } from 'hono';
 import { AddOutcome } from '../bus/entry-writer.ts';
 import type { Random } from '../clock/random.ts';
 import type { Durability } from '../model/durability.ts';
@@ -17,8 +16,9 @@ import { type DurabilityName, durabilityName } from '../model/durability.ts';
 import { ErrorCode } from '../protocol/index.ts';
 import type { ApiPushedFrame, ApiPushFrame } from '../trunk/trunk-protocol.ts';
 import { type ApiError, apiError, apiErrorOf } from './api-error.ts';
-import { isJsonType, parseJson, refuse } from './http-answers.ts';
+import { answerJson, isJsonType, parseJson, refuse } from './http-answers.ts';
 import { isAsync, type PushItem, readBatch, readBatchItem, readSingleItem } from './push-request.ts';
+import { bodyText, headersOf } from './request-body.ts';
 import type { RequestGuard } from './request-guard.ts';
 
 export const BODY_BYTES_MAX: number = 1024 * 1024;
@@ -63,7 +63,7 @@ export type PushResult =
 export function pushRoutes(options: PushRoutesOptions): Hono {
   const app = new Hono();
   app.use(async (context, next) => {
-    const { host, origin, authorization } = context.req.header();
+    const { host, origin, authorization } = headersOf(context);
     const refused = options.guard.refusal({ host, origin, authorization });
     return refused === undefined ? next() : refuse(refused);
   });
@@ -74,16 +74,18 @@ export function pushRoutes(options: PushRoutesOptions): Hono {
   });
   app.all('/v1/push', async (context, next) => {
     if (context.req.method !== 'POST') return refuse(apiError('METHOD_NOT_ALLOWED', 'use POST'), { allow: 'POST' });
-    if (isJsonType(context.req.header('content-type'))) return next();
+    if (isJsonType(headersOf(context)['content-type'])) return next();
     return refuse(apiError('BAD_CONTENT_TYPE', 'the content type must be application/json'));
   });
   const tooLarge = apiError('BODY_TOO_LARGE', `a request has at most ${BODY_BYTES_MAX} bytes`);
-  app.use('/v1/push', bodyLimit({ maxSize: BODY_BYTES_MAX, onError: () => refuse(tooLarge) }));
-  app.post('/v1/push', async (context) => answer(parseJson(await context.req.text()), options));
+  app.post('/v1/push', async (context) => {
+    const text = await bodyText(context, BODY_BYTES_MAX);
+    return text === undefined ? refuse(tooLarge) : answer(context, parseJson(text), options);
+  });
   return app;
 }
 
-async function answer(body: unknown, options: PushRoutesOptions): Promise<Response> {
+async function answer(context: Context, body: unknown, options: PushRoutesOptions): Promise<Response> {
   if (body === undefined) return refuse(apiError('BAD_JSON', 'the body is not JSON'));
   const batch = readBatch(body);
   if (batch !== undefined && 'code' in batch) return refuse(batch);
@@ -92,10 +94,10 @@ async function answer(body: unknown, options: PushRoutesOptions): Promise<Respon
   const { random } = options;
   if (batch === undefined) {
     const result = await resultOf(readSingleItem(body, random), way.push);
-    return 'error' in result ? refuse(result.error, {}, result.id) : Response.json(result, { status: way.status });
+    return 'error' in result ? refuse(result.error, {}, result.id) : answerJson(context, way.status, result);
   }
   const results = await Promise.all(batch.map((item) => resultOf(readBatchItem(item, random), way.push)));
-  return Response.json({ results }, { status: way.status });
+  return answerJson(context, way.status, { results });
 }
 
 type Push = (id: string, frame: ApiPushFrame) => Promise<PushResult>;
