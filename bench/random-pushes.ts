@@ -8,8 +8,8 @@ import type { ScenarioContext } from './scenario.ts';
 import type { SluiceSystem } from './system-under-test.ts';
 
 const PER_SECOND = 1000;
-/** Before what counts: the processes on the way have compiled nothing of it yet, and no socket to the api is open. */
-const WARM_UP = { perSecond: 250, count: 500 };
+/** Before what counts: the processes on the way have compiled nothing of it yet, each of them by itself. */
+const WARM_UP = { perSecond: 500, perProcess: 100 };
 const POLL_MS = 250;
 const ARRIVE_MS_MAX = 15_000;
 
@@ -27,7 +27,10 @@ export async function pushToRandom(
   count: number,
   firstNumber: number,
 ): Promise<RandomPushReport> {
-  const warmUp = Math.min(WARM_UP.count, fleet.users);
+  const warmUp = Math.min(
+    WARM_UP.perProcess * Math.max(sluice.processes().length, fleet.processes.length),
+    fleet.users,
+  );
   await pushEach(context, fleet, sluice, warmUp, firstNumber - warmUp, WARM_UP.perSecond);
   return pushEach(context, fleet, sluice, count, firstNumber, context.settings.rate ?? PER_SECOND);
 }

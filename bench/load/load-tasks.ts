@@ -1,5 +1,6 @@
 /** What a generator process can be told to do. Every method is called from the bench's main process. */
 import { type Clock, delay } from '../../src/clock/clock.ts';
+import { LoopPacer } from '../../src/clock/loop-pacer.ts';
 import type { Random } from '../../src/clock/random.ts';
 import { type AcceptOptions, AcceptProbe, type AcceptReport } from './accept-probe.ts';
 import type { DeliveryFaults } from './delivery-check.ts';
@@ -43,6 +44,8 @@ export interface PairMark extends PairCounts {
 
 const SETTLE_MS_MAX = 10_000;
 const POLL_MS = 20;
+/** Of one of many generators: adds up to as much to what it measures. */
+const COALESCE_MS = 25;
 /** Beyond those of users. */
 const ACCEPT_ADDRESS_GROUP = 2000;
 
@@ -99,7 +102,10 @@ export class LoadTasks {
 
   async createFleet(task: FleetTask): Promise<void> {
     const { app, secret, host, port, addressGroup } = task;
-    const target = { app, host, port, tokens: new TokenMaker(app, secret), from: new SourcePorts(addressGroup) };
+    if (task.isOneOfMany) this.#lag.slowDown();
+    const pacer = task.isOneOfMany ? new LoopPacer(this.#clock, COALESCE_MS) : undefined;
+    const tokens = new TokenMaker(app, secret);
+    const target = { app, host, port, tokens, from: new SourcePorts(addressGroup), pacer };
     this.#fleet = new UserFleet(this.#clock, this.#random, task, target, await LatencyHistogram.create());
   }
 

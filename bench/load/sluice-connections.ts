@@ -56,6 +56,7 @@ export class SluiceConnections implements DialHandler, FrameSink<SluiceConnectio
     this.#target = target;
     this.#handler = handler;
     this.outbox = new Outbox(clock);
+    target.pacer?.beforeSleep(() => this.outbox.flushAll());
   }
 
   /** Dials and logs in. Rejects when the server refuses. */
@@ -109,6 +110,7 @@ export class SluiceConnections implements DialHandler, FrameSink<SluiceConnectio
   }
 
   onOpen(stream: Stream): void {
+    this.#target.pacer?.touched();
     const connection = stream.owner as SluiceConnection;
     connection.phase = ConnectionPhase.LoggingIn;
     this.#writer.reset();
@@ -117,6 +119,7 @@ export class SluiceConnections implements DialHandler, FrameSink<SluiceConnectio
   }
 
   onBytes(stream: Stream, bytes: Uint8Array): void {
+    this.#target.pacer?.touched();
     const connection = stream.owner as SluiceConnection;
     const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     connection.partial = this.#frames.read(connection, connection.partial, chunk, bodyBytesMax);

@@ -1,4 +1,5 @@
 /** Where many clients connect to, and what they tell their owner. */
+import type { LoopPacer } from '../../src/clock/loop-pacer.ts';
 import type { TokenMaker } from './login-token.ts';
 import type { SluiceConnection } from './sluice-connection.ts';
 import type { SourcePorts } from './source-ports.ts';
@@ -8,6 +9,8 @@ export interface SluiceTarget {
   readonly host: string;
   readonly port: number;
   readonly tokens: TokenMaker;
+  /** Lets reads share wakings of the process. */
+  readonly pacer?: LoopPacer | undefined;
   /** Where connections dial from; the system chooses when left out. */
   readonly from?: SourcePorts;
 }

@@ -15,8 +15,11 @@ import { type ReturnReport, type ReturnStyle, UserReturn } from './user-return.t
 
 /** Every heartbeat comes earlier than the announced time by this factor, spread over all users. */
 const HEARTBEAT_FACTOR = 0.9;
-/** Short, and begun at a moment of its own in each process: all users of a process or a second in one go would be no load that people make. */
-const SWEEP_MS = 200;
+/**
+ * Pings that fall due meanwhile leave together. Short, and begun at a moment of its own in each process: all users of a
+ * process or a second in one go would be no load that people make.
+ */
+const SWEEP_MS = 400;
 
 export interface FleetOptions {
   readonly users: number;

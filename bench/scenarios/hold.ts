@@ -25,7 +25,7 @@ import { holdOutcome } from './hold-outcome.ts';
 
 const CONNECTIONS_DEFAULT = 20_000;
 const SECONDS_DEFAULT = 60;
-const LOGINS_AT_ONCE = 512;
+const LOGINS_AT_ONCE = 1024;
 /** Every 60 s: a fleet beats at 0.9 of what it is told, as clients do. */
 const HEARTBEAT_MS = 60_000 / 0.9;
 const PUSHES_MAX = 10_000;
@@ -35,8 +35,10 @@ const QUIET_PART = 0.2;
 const QUIET_MS_MAX = 60_000;
 const CONFIRM_MS_MAX = 120_000;
 const GIB = 2 ** 30;
-/** Dozens of gate workers that mostly wait: as docs/capacity.md advises for them. */
+/** Gate workers that mostly wait, and dozens of them: as docs/capacity.md advises. */
 const GATE_CONFIG = { 'gate.v8Flags': '--max-semi-space-size=1' };
+const GATE_CONFIG_MANY = { ...GATE_CONFIG, 'gate.coalesceMs': '20' };
+const GATES_FEW = 8;
 /** Small heaps. Without helper threads a collection would stop a generator for 0.3 s, and that would be measured. */
 const GENERATOR_FLAGS = ['--max-semi-space-size=1'];
 
@@ -78,7 +80,7 @@ async function run(context: ScenarioContext, plan: HoldPlan): Promise<ScenarioOu
   const { sluice } = await startSluice(context, {
     gateWorkers: plan.gateWorkers,
     nodeFlags: ANSWER_FLAGS,
-    config: GATE_CONFIG,
+    config: plan.gateWorkers > GATES_FEW ? GATE_CONFIG_MANY : GATE_CONFIG,
   });
   const fleetPlan = { users: plan.connections, host: sluice.host, port: sluice.gatePort, atOnce: LOGINS_AT_ONCE };
   const fleet = await Fleet.create({ ...fleetPlan, processesMin: plan.generators, nodeFlags: GENERATOR_FLAGS }, random);

@@ -1,6 +1,7 @@
 /** Puts a gate worker together. */
 import { availableParallelism } from 'node:os';
 import { delay } from '../clock/clock.ts';
+import { LoopPacer } from '../clock/loop-pacer.ts';
 import { randomHex } from '../clock/random.ts';
 import type { Config } from '../config/config.ts';
 import { Gate } from '../gate/gate.ts';
@@ -43,6 +44,7 @@ export async function startGate(context: RoleContext): Promise<RunningRole> {
     trunkTransport: trunkTransport(config),
     limits: limitsOf(config, connectionsMax, workers),
     alternatives: () => [...announced, ...config.gate.alternatives],
+    pacer: config.gate.coalesceMs > 0 ? new LoopPacer(clock, config.gate.coalesceMs) : undefined,
     tellAddress: config.limits.addressLoginFailuresMax > 0 || config.limits.userLoginFailuresMax > 0,
   });
   gateMetrics(metrics, gate, transport);

@@ -37,6 +37,16 @@ export const GATE_OPTIONS = {
       'Sockets on which one gate worker accepts clients, where the runtime can share a port (Node 22.12 and later): each hands over one connection in each turn of the event loop.',
     protects: 'Clients that wait for their connection while the worker is busy.',
   },
+  'gate.coalesceMs': {
+    kind: 'integer',
+    default: 0,
+    min: 1,
+    max: 100,
+    zero: 'no waiting',
+    unit: 'ms',
+    description:
+      'How long a gate worker sleeps after it has read from clients, so that what comes meanwhile shares one waking of the process. For many workers on few cores; costs up to as much latency.',
+  },
   'gate.connectionsMax': {
     kind: 'integer',
     default: 0,

@@ -1,5 +1,6 @@
 /** What a gate worker is made of and how much of everything it allows. */
 import type { Clock } from '../clock/clock.ts';
+import type { LoopPacer } from '../clock/loop-pacer.ts';
 import type { Random } from '../clock/random.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Address, Transport } from '../net/transport.ts';
@@ -53,6 +54,8 @@ export interface GateOptions {
   readonly limits: GateLimits;
   /** Other gates that clients can go to when this one drains: host:port, as clients dial them. */
   readonly alternatives?: (() => readonly string[]) | undefined;
+  /** Lets reads from clients share wakings of the process. */
+  readonly pacer?: LoopPacer | undefined;
   /** Whether the logic needs the addresses of clients (per-address limits). */
   readonly tellAddress: boolean;
 }

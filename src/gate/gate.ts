@@ -92,6 +92,7 @@ export class Gate implements AcceptHandler {
       bootId,
     });
     this.#longTurns = new LongTurns(clock, this.#outbox, this.#logic.links);
+    options.pacer?.beforeSleep(() => this.#longTurns.flush(clock.monotonicMs()));
     this.#pauses = new ReadPauses(this.#connections);
     this.#deadlines = new Deadlines(
       this.#connections,
@@ -215,6 +216,7 @@ export class Gate implements AcceptHandler {
   onBytes(stream: Stream, bytes: Uint8Array): void {
     const slot = stream.slot;
     if (slot < 0 || this.#table.state[slot] === ConnectionState.Closing) return;
+    this.#options.pacer?.touched();
     this.counters.bytesIn += bytes.length;
     this.#table.lastSeenMs[slot] = this.#longTurns.event();
     const chunk = asBuffer(bytes);

@@ -28,11 +28,12 @@ export class LongTurns {
   /** Called before an event is handled. Answers the monotonic time. */
   event(): number {
     const nowMs = this.#clock.monotonicMs();
-    if (nowMs - this.#flushedMs >= LONG_MS) this.#flush(nowMs);
+    if (nowMs - this.#flushedMs >= LONG_MS) this.flush(nowMs);
     return nowMs;
   }
 
-  #flush(nowMs: number): void {
+  /** Sends what this turn has left to send so far. */
+  flush(nowMs: number): void {
     this.#flushedMs = nowMs;
     this.#links.flush();
     this.#outbox.flushAll();
