@@ -19,7 +19,7 @@ describe('the supervisor', () => {
   let drains: number;
   let supervisor: Supervisor;
 
-  function makeSupervisor(gates: number, others: Omit<ProcessCounts, 'gate'> = SYSTEM): Supervisor {
+  function makeSupervisor(gates: number, others: Omit<ProcessCounts, 'gate'> = SYSTEM, silenceMs = 5000): Supervisor {
     return new Supervisor({
       clock,
       log,
@@ -33,6 +33,7 @@ describe('the supervisor', () => {
         gatePort: GATE_PORT,
         httpPort: 0,
       },
+      silenceMs,
       stopGraceMs: { gate: 5000, api: 2000, admin: 2000, logic: 3000 },
       ownMetrics: async () => [],
       onGiveUp: (reason) => gaveUp.push(reason),
@@ -155,6 +156,18 @@ describe('the supervisor', () => {
     assert.equal(supervisor.frozen, 1);
     assert.equal(children.births('gate 2'), 2);
     assert.equal(children.births('gate 1'), 1);
+  });
+
+  it('lets processes be silent for as long as it is told', async () => {
+    supervisor = makeSupervisor(1, SYSTEM, 20_000);
+    const start = supervisor.start();
+    await clock.settle();
+    await start;
+    const starved = children.living('gate 1');
+    pass(20, starved);
+    assert.deepEqual(starved.signals, []);
+    pass(2, starved);
+    assert.deepEqual(starved.signals, ['SIGKILL']);
   });
 
   it('waits 30 s for the first word of a process', async () => {

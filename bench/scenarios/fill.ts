@@ -5,6 +5,7 @@
  */
 import { totalmem } from 'node:os';
 import { delay } from '../../src/clock/clock.ts';
+import { disturbance, EvidenceMeter } from '../evidence.ts';
 import { Fleet } from '../fleet.ts';
 import { raiseKernelSettings } from '../kernel-settings.ts';
 import { atLeast, atMost, reported, type ScenarioOutcome } from '../result.ts';
@@ -33,23 +34,30 @@ export async function fill(context: ScenarioContext): Promise<ScenarioOutcome> {
   const plan = { users, host: sluice.host, port: sluice.gatePort, atOnce: LOGINS_AT_ONCE };
   const fleet = await Fleet.create({ ...plan, processesMin: settings.generators }, random);
   const refused = async (): Promise<number> => (await sluice.metrics()).get('sluice_gate_refused_full_total') ?? 0;
+  const meter = (): EvidenceMeter =>
+    new EvidenceMeter(clock, sluice.processes(), [...fleet.processes, { name: 'bench', pid: process.pid }]);
   try {
     await fleet.beat(HEARTBEAT_MS);
+    const filling = meter();
     const login = await fleet.growTo(users);
     await delay(clock, SETTLE_MS);
     const refusedFilling = await refused();
     say(
       `${login.loggedIn} of ${perWorker * gateWorkers} places taken, ${refusedFilling} refused, ${login.failed} failed`,
     );
+    const evidence = filling.finish();
     const full = sluice.processes().find(({ name }) => name.startsWith('gate'));
     if (full !== undefined) process.kill(full.pid, 'SIGKILL');
     const lost = await lostAfterKill(context, fleet);
     say(`a gate killed, ${lost} connections lost`);
+    const returning = meter();
     const back = await fleet.comeBack('jittered', RETURN_MS_MAX);
     const backS = (back.backMs.at(-1) ?? Number.NaN) / 1000;
     say(`${back.backMs.length} back after ${backS.toFixed(1)} s, ${back.missing} missing, ${back.attempts} tries`);
     const counts = await fleet.counts();
+    const insufficient = disturbance(evidence) ?? disturbance(returning.finish());
     return {
+      insufficient,
       metrics: { connectionsHeld: counts.live, loginsPerSecond: Math.round((login.loggedIn / login.elapsedMs) * 1000) },
       details: { gateWorkers, perWorker, users, login, lost, back: { ...back, backMs: back.backMs.length } },
       findings: [

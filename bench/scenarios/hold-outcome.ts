@@ -24,6 +24,7 @@ export function holdOutcome({ settings, budgets }: ScenarioContext, held: HeldRe
       duplicated: pushes.doubled + pushesAfter.doubled,
     },
     details: { ...held, ramp: undefined, steps: ramp.steps, loginFailures: ramp.reasons, descriptors: openFilesMax() },
+    insufficient: held.insufficient,
     findings: [
       atLeast('connections held at the end', held.live, held.plan.connections, ''),
       atLeast('held for', Math.round(held.heldMs / 1000), settings.seconds ?? 0, 's'),

@@ -8,6 +8,7 @@
  */
 import { totalmem } from 'node:os';
 import { delay } from '../../src/clock/clock.ts';
+import { disturbance, EvidenceMeter } from '../evidence.ts';
 import { Fleet } from '../fleet.ts';
 import { BusyCores, type HeldMemory, heldMemory, type MachineBefore, machineBefore } from '../held-machine.ts';
 import { type HoldPlan, holdPlan } from '../hold-plan.ts';
@@ -37,7 +38,14 @@ const CONFIRM_MS_MAX = 120_000;
 const GIB = 2 ** 30;
 /** Gate workers that mostly wait, and dozens of them: as docs/capacity.md advises. */
 const GATE_CONFIG = { 'gate.v8Flags': '--max-semi-space-size=1' };
-const GATE_CONFIG_MANY = { ...GATE_CONFIG, 'gate.coalesceMs': '20' };
+const GATE_CONFIG_MANY = {
+  ...GATE_CONFIG,
+  'gate.coalesceMs': '20',
+  'gate.acceptProbeMs': '60000',
+  'supervisor.silenceMs': '60000',
+  'logic.priority': 'high',
+  'api.priority': 'high',
+};
 const GATES_FEW = 8;
 /** Small heaps. Without helper threads a collection would stop a generator for 0.3 s, and that would be measured. */
 const GENERATOR_FLAGS = ['--max-semi-space-size=1'];
@@ -54,6 +62,8 @@ export interface HeldReport {
   readonly live: number;
   readonly lost: number;
   readonly lostReasons: Readonly<Record<string, number>>;
+  /** Why nothing can be said; undefined when it can. */
+  readonly insufficient: string | undefined;
 }
 
 export async function hold(context: ScenarioContext): Promise<ScenarioOutcome> {
@@ -111,6 +121,9 @@ async function holdUntil(
     system: new BusyCores(sluice.processes(), startMs),
     generators: new BusyCores(fleet.processes, startMs),
   };
+  const meter = (): EvidenceMeter =>
+    new EvidenceMeter(clock, sluice.processes(), [...fleet.processes, { name: 'bench', pid: process.pid }]);
+  const beforeKill = meter();
   await delay(clock, Math.min(QUIET_MS_MAX, (untilMs - startMs) * QUIET_PART));
   const nowMs = clock.monotonicMs();
   const busyCores = { system: cores.system.until(nowMs), generators: cores.generators.until(nowMs) };
@@ -121,8 +134,10 @@ async function holdUntil(
   say(`${pushes.stored} pushes, p99 ${pushes.latencyMs.p99.toFixed(1)} ms, ${pushes.lost} lost`);
 
   const probes = await SendProbes.start(clock, sluice, fleet.runId);
+  const evidence = beforeKill.finish();
   const kill = await killLogic(clock, sluice, probes, plan.connections + probes.size, CONFIRM_MS_MAX);
   await probes.end();
+  const afterKill = meter();
   const first = ((kill.firstServedMs[0] ?? Number.NaN) / 1000).toFixed(2);
   say(
     `logic killed: first SEND served after ${first} s, all confirmed after ${(kill.confirmedMs / 1000).toFixed(1)} s`,
@@ -134,5 +149,6 @@ async function holdUntil(
   const { live, lost, lostReasons } = await fleet.counts();
   say(`${live} live, ${lost} lost ${JSON.stringify(lostReasons)}`);
   const heldMs = clock.monotonicMs() - startMs;
-  return { plan, ramp, memory, busyCores, pushes, kill, pushesAfter, heldMs, live, lost, lostReasons };
+  const insufficient = disturbance(evidence) ?? disturbance(afterKill.finish());
+  return { plan, ramp, memory, busyCores, pushes, kill, pushesAfter, heldMs, live, lost, lostReasons, insufficient };
 }

@@ -17,7 +17,7 @@ import { exitOnFault } from './process-faults.ts';
 import { processTitle } from './process-probe.ts';
 import { type Orphan, RunDirectory } from './run-directory.ts';
 import { RoleStartError } from './running-role.ts';
-import { spawnChild } from './spawn-child.ts';
+import { prefer, spawnChild } from './spawn-child.ts';
 import { Supervisor, SupervisorError } from './supervisor.ts';
 import { httpPort, type ProcessCounts, processCounts, type SystemPart } from './system-part.ts';
 
@@ -103,6 +103,10 @@ function v8Flags(config: Config, role: ChildRole): string[] {
   return flags.split(' ').filter((flag) => flag !== '');
 }
 
+function isPreferred(config: Config, role: ChildRole): boolean {
+  return (role === 'logic' || role === 'api') && config[role].priority === 'high';
+}
+
 class Primary {
   readonly #parts: PrimaryParts;
   readonly #supervisor: Supervisor;
@@ -116,7 +120,12 @@ class Primary {
     this.#supervisor = new Supervisor({
       clock,
       log,
-      spawn: (spec, events) => spawnChild(spec, events, v8Flags(config, spec.role)),
+      spawn: (spec, events) => {
+        const child = spawnChild(spec, events, v8Flags(config, spec.role));
+        if (isPreferred(config, spec.role) && !prefer(child.pid))
+          log.warn({ role: spec.role }, 'the system allows no higher priority');
+        return child;
+      },
       processes,
       start: {
         config,
@@ -126,6 +135,7 @@ class Primary {
         gatePort,
         httpPort: httpPort(part, config),
       },
+      silenceMs: config.supervisor.silenceMs,
       stopGraceMs: {
         gate: config.gate.drainMs + STOP_MARGIN_MS,
         api: STOP_MARGIN_MS,

@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import cluster from 'node:cluster';
+import { constants, setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { childEnvironment } from '../config/environment.ts';
 import type { FromChild, ToChild } from './child-messages.ts';
@@ -18,6 +19,16 @@ export function spawnChild(spec: ChildSpec, events: ChildEvents, v8Flags: readon
   const isGate = spec.role === 'gate';
   const child = isGate ? forkWorker(args, execArgv) : fork(ENTRY, args, { execArgv, env: childEnvironment() });
   return new ProcessHandle(child, events);
+}
+
+/** Asks the system to run a process before others; false when it does not let us. */
+export function prefer(pid: number): boolean {
+  try {
+    setPriority(pid, constants.priority.PRIORITY_ABOVE_NORMAL);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function forkWorker(args: string[], execArgv: string[]): ChildProcess {

@@ -7,14 +7,13 @@
  *                      ▼  │               ▼
  *                     Waiting ◄───────────┘          any ──stop──► Stopping ──exit──► Idle
  *
- * A process that says nothing for `SILENCE_MAX_MS` is frozen: it is killed, which makes it an exit like any other. An
+ * A process that says nothing for `supervisor.silenceMs` is frozen: it is killed, which makes it an exit like any other. An
  * exit with code 0 is no better than another one unless the process was told to stop.
  */
 import type { Clock, TimerHandle } from '../clock/clock.ts';
 import type { ChildRole, FromChild, ToChild } from './child-messages.ts';
 import { RestartBackoff } from './restart-policy.ts';
 
-export const SILENCE_MAX_MS = 5000;
 /** Until its first word: the runtime itself has to start, on a machine that may be busy. */
 export const FIRST_WORD_MAX_MS = 30_000;
 
@@ -58,20 +57,23 @@ export class SupervisedChild {
   readonly #spawn: SpawnChild;
   readonly #clock: Clock;
   readonly #owner: ChildOwner;
+  /** After its first word. */
+  readonly #silenceMs: number;
   readonly #backoff = new RestartBackoff();
   #state: ChildState = ChildState.Idle;
   #handle: ChildHandle | undefined;
   #startedMs = 0;
   #heardMs = 0;
-  #silenceMaxMs = FIRST_WORD_MAX_MS;
+  #hasSpoken = false;
   #timer: TimerHandle | undefined;
   #onStopped: (() => void)[] = [];
 
-  constructor(spec: ChildSpec, spawn: SpawnChild, clock: Clock, owner: ChildOwner) {
+  constructor(spec: ChildSpec, spawn: SpawnChild, clock: Clock, silenceMs: number, owner: ChildOwner) {
     this.spec = spec;
     this.#spawn = spawn;
     this.#clock = clock;
     this.#owner = owner;
+    this.#silenceMs = silenceMs;
   }
 
   get name(): string {
@@ -91,7 +93,7 @@ export class SupervisedChild {
     this.#state = ChildState.Starting;
     this.#startedMs = this.#clock.monotonicMs();
     this.#heardMs = this.#startedMs;
-    this.#silenceMaxMs = FIRST_WORD_MAX_MS;
+    this.#hasSpoken = false;
     this.#handle = this.#spawn(this.spec, {
       onMessage: (message) => this.#received(message),
       onExit: (code, signal) => this.#exited(signal ?? `exit code ${code}`),
@@ -110,7 +112,7 @@ export class SupervisedChild {
   check(nowMs: number): void {
     if (this.#handle === undefined || this.#state === ChildState.Stopping) return;
     const silentMs = nowMs - this.#heardMs;
-    if (silentMs <= this.#silenceMaxMs) return;
+    if (silentMs <= (this.#hasSpoken ? this.#silenceMs : Math.max(FIRST_WORD_MAX_MS, this.#silenceMs))) return;
     this.#heardMs = nowMs;
     this.#owner.onFrozen(this, silentMs);
     this.#handle.kill('SIGKILL');
@@ -142,8 +144,8 @@ export class SupervisedChild {
 
   #received(message: FromChild): void {
     this.#heardMs = this.#clock.monotonicMs();
-    if (this.#silenceMaxMs === FIRST_WORD_MAX_MS) {
-      this.#silenceMaxMs = SILENCE_MAX_MS;
+    if (!this.#hasSpoken) {
+      this.#hasSpoken = true;
       this.#owner.onFirstWord(this);
     }
     if (message.type === 'ready' && this.#state === ChildState.Starting) this.#state = ChildState.Ready;

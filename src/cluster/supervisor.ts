@@ -28,6 +28,8 @@ export interface SupervisorOptions {
   readonly processes: ProcessCounts;
   /** What every child is told at its start. An HTTP port of 0 is replaced by what the first process got. */
   readonly start: Omit<StartMessage, 'type'>;
+  /** How long a process may say nothing before it is killed. */
+  readonly silenceMs: number;
   /** How long a role may take to stop before it is killed. */
   readonly stopGraceMs: Readonly<Record<ChildRole, number>>;
   /** The primary's own metrics. */
@@ -152,9 +154,9 @@ export class Supervisor implements ChildOwner {
   }
 
   #children(role: ChildRole): SupervisedChild[] {
-    const { spawn, clock, processes } = this.#options;
+    const { spawn, clock, processes, silenceMs } = this.#options;
     return Array.from({ length: processes[role] }, (_, i) => {
-      return new SupervisedChild({ role, index: i + 1 }, spawn, clock, this);
+      return new SupervisedChild({ role, index: i + 1 }, spawn, clock, silenceMs, this);
     });
   }
 

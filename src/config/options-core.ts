@@ -7,6 +7,16 @@ export const CORE_OPTIONS = {
     description:
       'Which set of limits holds: `internet` holds all, `trusted` lifts the rates per address, user and connection; `auto` is `trusted` when gate.host is a loopback address.',
   },
+  'supervisor.silenceMs': {
+    kind: 'integer',
+    default: 5000,
+    min: 2000,
+    max: 600_000,
+    unit: 'ms',
+    description:
+      'How long a process may say nothing before it is taken for frozen and is killed and replaced; longer where many processes share few cores.',
+    protects: 'A process that hangs and serves nobody.',
+  },
   'data.directory': {
     kind: 'path',
     default: './data',
@@ -102,6 +112,13 @@ export const CORE_OPTIONS = {
     default: '--initial-old-space-size=256',
     description: "Flags for the JavaScript engine of logic's process, separated by spaces.",
   },
+  'logic.priority': {
+    kind: 'choice',
+    default: 'normal',
+    choices: ['normal', 'high'],
+    description:
+      'Whether the system is asked to run logic before other processes, where it lets us (CAP_SYS_NICE): all gates wait for it.',
+  },
   'store.durability': {
     kind: 'choice',
     default: 'disk',
@@ -173,6 +190,13 @@ export const CORE_OPTIONS = {
     max: 65_535,
     zero: 'a free port chosen by the system',
     description: 'TCP port of the HTTP side.',
+  },
+  'api.priority': {
+    kind: 'choice',
+    default: 'normal',
+    choices: ['normal', 'high'],
+    description:
+      'Whether the system is asked to run the HTTP side before other processes, where it lets us (CAP_SYS_NICE).',
   },
   'api.key': {
     kind: 'secret',

@@ -39,6 +39,7 @@ const SECTIONS: readonly string[] = [
   '',
   'data',
   'log',
+  'supervisor',
   'gate',
   'limits',
   'trunk',

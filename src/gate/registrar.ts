@@ -20,8 +20,8 @@ import type { ProtocolErrors } from './protocol-errors.ts';
 import type { RequestTracker } from './request-tracker.ts';
 import type { SessionPartitions } from './session-partitions.ts';
 
-/** Sessions of this gate that owners may have before they have answered. */
-const WINDOW = 500;
+/** Sessions of this gate that owners may have before they have answered; there may be dozens of gates. */
+const WINDOW = 64;
 const NONE = -1;
 const everything = (): boolean => true;
 

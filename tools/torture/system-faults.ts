@@ -10,7 +10,7 @@
 import { type Clock, delay } from '../../src/clock/clock.ts';
 import { runsUnderTitle } from '../../src/cluster/process-probe.ts';
 import { RESTARTS_MAX, RESTARTS_WINDOW_MS } from '../../src/cluster/restart-policy.ts';
-import { SILENCE_MAX_MS } from '../../src/cluster/supervised-child.ts';
+import { OPTIONS } from '../../src/config/options.ts';
 import type { SeededRandom } from '../../test/support/seeded-random.ts';
 import type { System } from '../../test/support/system.ts';
 import type { SystemFault } from './fault-schedule.ts';
@@ -155,7 +155,7 @@ export class SystemFaults {
     const pid = this.#signal(role, 'SIGSTOP');
     await this.#gone(pid, role, BACK_MS_MAX);
     const tookMs = Math.round(clock.monotonicMs() - startMs);
-    if (tookMs > SILENCE_MAX_MS + FROZEN_MARGIN_MS) {
+    if (tookMs > OPTIONS['supervisor.silenceMs'].default + FROZEN_MARGIN_MS) {
       this.problems.push(`${fault}: ${role} was killed only after ${tookMs} ms`);
     }
     await this.#back(role, pid);
