@@ -172,6 +172,21 @@ test('each bad SEND gets its own error, and a malformed one ends the session', a
   assert.deepEqual(fieldsOf(gate.of(0)[0], 'what', 'reason', 'kick'), ['end', CloseReason.MalformedBody, false]);
 });
 
+test('a SEND whose target or clientMsgId is no UTF-8, or that has bytes behind its end, ends the session', async () => {
+  const body = (target: number, id: number, rest: number[]): Buffer =>
+    Buffer.from([0x95, 0xa3, 0x62, target, 0x62, 0, 0xa2, 0x6d, id, 0, 0xc4, 1, 0x21, ...rest]);
+  for (const bytes of [body(0xff, 0x31, []), body(0x6f, 0xff, []), body(0x6f, 0x31, [0])]) {
+    const { gate, run } = await conversation();
+    gate.forward(0, 1, Command.Send, 1, body(0x6f, 0x31, []));
+    await run();
+    assert.equal(gate.of(0)[0]?.['command'], Command.Sendack);
+    gate.take();
+    gate.forward(0, 1, Command.Send, 2, bytes);
+    await run();
+    assert.deepEqual(fieldsOf(gate.of(0)[0], 'what', 'reason'), ['end', CloseReason.MalformedBody]);
+  }
+});
+
 test('after a refusal later messages to that target are HELD until one carries RESTART (G4)', async () => {
   const { gate, run, store } = await conversation();
   store.refuse = RefusalReason.Unavailable;

@@ -1,5 +1,6 @@
 /** The two ways a message gets into a timeline. One object a message: the operation carries what its answer needs. */
 import type { AppId, ClientMsgId, DeviceId, Epoch, MessageId, Seq, Uid } from '../model/ids.ts';
+import { EncodedAppend, type MessagePlaces } from '../store/encoded-append.ts';
 import { type AppendOperation, AppendStatus, MessageKind, OperationType } from '../store/store.ts';
 import type { TrunkLink } from '../trunk/trunk-link.ts';
 import type { LiveSession } from './session-lifecycle.ts';
@@ -7,34 +8,22 @@ import type { LiveSession } from './session-lifecycle.ts';
 const NOBODY = '' as DeviceId;
 
 /** Sent by a client. */
-export class SendAppend implements AppendOperation {
-  readonly type: typeof OperationType.Append = OperationType.Append;
+export class SendAppend extends EncodedAppend {
   readonly app: AppId;
   readonly target: Uid;
   readonly sender: Uid;
   readonly senderDevice: DeviceId;
   readonly kind: MessageKind = MessageKind.ClientToClient;
-  readonly clientMsgId: ClientMsgId;
-  readonly payload: Uint8Array;
   readonly copyToSender: boolean;
   readonly context: LiveSession;
   readonly requestId: number;
 
-  status: AppendStatus = AppendStatus.Stored;
-  messageId: MessageId = 0 as MessageId;
-  timeMs = 0;
-  seq: Seq = 0 as Seq;
-  epoch: Epoch = 0 as Epoch;
-  senderSeq: Seq = 0 as Seq;
-  senderEpoch: Epoch = 0 as Epoch;
-
-  constructor(session: LiveSession, requestId: number, target: string, clientMsgId: string, payload: Uint8Array) {
+  constructor(session: LiveSession, requestId: number, target: string, places: MessagePlaces) {
+    super(places);
     this.app = session.app;
     this.target = target as Uid;
     this.sender = session.uid;
     this.senderDevice = session.deviceId;
-    this.clientMsgId = clientMsgId as ClientMsgId;
-    this.payload = payload;
     // A message to oneself is in one's own timeline already.
     this.copyToSender = target !== session.uid;
     this.context = session;

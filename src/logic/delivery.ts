@@ -74,12 +74,13 @@ export class Delivery {
     this.#counters.messagesStored++;
     const { app, target, sender: from, senderSeq } = operation;
     const receivers = this.#registry.lookup(app, target);
-    if (receivers !== undefined) {
+    if (receivers !== undefined && receivers !== sender) {
       const own = target === from ? operation.clientMsgId : '';
       this.#fanOut(receivers, sender, this.#fill(operation, operation.epoch, operation.seq, own));
     }
     const others = senderSeq === 0 ? undefined : this.#registry.lookup(app, from);
-    if (others === undefined) return;
+    // Nearly everybody has one session only: the one that has sent.
+    if (others === undefined || others === sender) return;
     this.#fanOut(others, sender, this.#fill(operation, operation.senderEpoch, senderSeq, operation.clientMsgId));
   }
 

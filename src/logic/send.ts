@@ -2,13 +2,21 @@
  * SEND: checks, hold, and the operation that goes to the store. The answer comes with the commit (`delivery.ts`), or
  * with the refusal, which puts the target on hold for this session.
  */
-import { CloseReason, ErrorCode, readSend, SendFlag, TargetType } from '../protocol/index.ts';
+import { isIdentifier } from '../model/ids.ts';
+import {
+  CLIENT_MSG_ID_BYTES_MAX,
+  CloseReason,
+  ErrorCode,
+  PAYLOAD_BYTES_MAX,
+  SendFlag,
+  TargetType,
+} from '../protocol/index.ts';
 import { RefusalReason, type Store } from '../store/store.ts';
 import { SendAppend } from './append-operations.ts';
 import type { CommandHandler } from './command-table.ts';
 import type { HoldSet } from './hold-set.ts';
-import { messageFault } from './message-rules.ts';
 import type { ErrorReplies } from './replies.ts';
+import { SendFrame } from './send-frame.ts';
 import type { LiveSession, SessionLifecycle } from './session-lifecycle.ts';
 
 export class Send {
@@ -18,6 +26,7 @@ export class Send {
   readonly #errors: ErrorReplies;
   /** Whether the session is known to be current. */
   readonly #isConfirmed: (session: LiveSession) => boolean;
+  readonly #frame = new SendFrame();
 
   constructor(
     store: Store,
@@ -34,14 +43,13 @@ export class Send {
   }
 
   readonly handle: CommandHandler = (session, requestId, bytes, start, end) => {
-    const body = readSend(bytes, start, end);
-    if (body === undefined) {
+    const frame = this.#frame;
+    if (!frame.read(bytes, start, end)) {
       this.#lifecycle.end(session, CloseReason.MalformedBody);
       return;
     }
-    const { target, clientMsgId, payload } = body;
-    const fault =
-      body.targetType === TargetType.User ? messageFault(target, clientMsgId, payload) : ErrorCode.BadTarget;
+    const { target } = frame;
+    const fault = this.#fault(frame);
     if (fault !== 0) {
       this.#errors.write(session, requestId, fault);
       return;
@@ -51,20 +59,32 @@ export class Send {
       return;
     }
     if (this.#holds.has(session, target)) {
-      if ((body.flags & SendFlag.Restart) === 0) {
+      if ((frame.flags & SendFlag.Restart) === 0) {
         this.#errors.write(session, requestId, ErrorCode.Held);
         return;
       }
       this.#holds.release(session, target);
     }
-    // The payload is a view of the link's read buffer; the operation outlives it.
-    this.#store.submit(new SendAppend(session, requestId, target, clientMsgId, Buffer.from(payload)));
+    this.#store.submit(new SendAppend(session, requestId, target, frame));
   };
 
   /** The store has certainly not written it. */
   refused(operation: SendAppend, reason: RefusalReason): void {
     const code = reason === RefusalReason.Busy ? ErrorCode.Busy : ErrorCode.StoreUnavailable;
     this.#refuse(operation.context, operation.requestId, operation.target, code);
+  }
+
+  /** 0, or why the message is refused for good. */
+  #fault(frame: SendFrame): ErrorCode | 0 {
+    const { target } = frame;
+    if (frame.targetType !== TargetType.User) return ErrorCode.BadTarget;
+    if (!frame.hasKnownTarget) {
+      if (!isIdentifier(target)) return ErrorCode.BadTarget;
+      frame.learnTarget(target);
+    }
+    const idBytes = frame.idEnd - frame.idStart;
+    if (idBytes === 0 || idBytes > CLIENT_MSG_ID_BYTES_MAX) return ErrorCode.BadClientMsgId;
+    return frame.payloadEnd - frame.payloadStart > PAYLOAD_BYTES_MAX ? ErrorCode.PayloadTooLarge : 0;
   }
 
   #refuse(session: LiveSession, requestId: number, target: string, code: ErrorCode): void {

@@ -9,7 +9,7 @@
  */
 import type { AppId, Epoch, MessageId, Seq, Uid } from '../../model/ids.ts';
 import { messageIdTimeMs } from '../../model/message-id.ts';
-import { bodyFingerprint, repeatStatus } from '../dedupe-rules.ts';
+import { fingerprintOf, repeatStatus } from '../dedupe-rules.ts';
 import { applyLogin, applyReauthenticate, applyRevoke, cursorMoves, type SessionState } from '../session-rules.ts';
 import {
   type AppendOperation,
@@ -24,7 +24,7 @@ import {
   type RevokeOperation,
 } from '../store.ts';
 import { BatchChanges } from './batch-changes.ts';
-import type { DedupeKey } from './dedupe-key.ts';
+import { computeKey, type DedupeKey } from './dedupe-key.ts';
 import type { EngineState } from './engine-state.ts';
 import {
   AppendEntry,
@@ -120,20 +120,20 @@ export class CommitBatch {
   /** The oldest commit under way, and it alone, may be seen from now on. */
   publish(changes: BatchChanges): void {
     const { directory, segments } = this.#state;
-    const { grown } = changes;
+    const { grown, grownCount } = changes;
     this.#underWay.splice(this.#underWay.indexOf(changes), 1);
-    for (let i = 0; i < grown.length; i += 2) directory.visibleHead[grown[i]!] = grown[i + 1]!;
-    segments.active.liveRows += grown.length / 2;
-    for (let i = 0; i < grown.length; i += 2) this.#retention.limitCount(grown[i]!);
+    for (let i = 0; i < grownCount; i += 2) directory.visibleHead[grown[i]!] = grown[i + 1]!;
+    segments.active.liveRows += grownCount / 2;
+    for (let i = 0; i < grownCount; i += 2) this.#retention.limitCount(grown[i]!);
     for (const { user, position } of changes.snapshots) directory.snapshotPosition[user] = position;
   }
 
   /** Takes the newest commit back. */
   undo(changes: BatchChanges): void {
     const { directory, timelines, devices } = this.#state;
-    const { grown } = changes;
+    const { grown, grownCount } = changes;
     this.#underWay.splice(this.#underWay.indexOf(changes), 1);
-    for (let i = 0; i < grown.length; i += 2) {
+    for (let i = 0; i < grownCount; i += 2) {
       timelines.pop(grown[i]!);
       directory.head[grown[i]!]!--;
     }
@@ -158,7 +158,7 @@ export class CommitBatch {
     const { directory, dedupe } = this.#state;
     const key = this.#key;
     const target = directory.find(operation.app, operation.target);
-    key.compute(target, directory.find(operation.app, operation.sender), operation.clientMsgId);
+    computeKey(key, target, directory.find(operation.app, operation.sender), operation);
     dedupe.remove(key.key0, key.key1, key.key2);
   }
 
@@ -171,9 +171,9 @@ export class CommitBatch {
     else {
       target = this.#user(operation.app, operation.target);
       sender = operation.sender === operation.target ? target : this.#user(operation.app, operation.sender);
-      key.compute(target, sender, operation.clientMsgId);
+      computeKey(key, target, sender, operation);
     }
-    const bodyHash = bodyFingerprint(operation.payload);
+    const bodyHash = fingerprintOf(operation);
     operation.seq = 0 as Seq;
     operation.senderSeq = 0 as Seq;
     operation.epoch = this.#state.epochOf(target) as Epoch;
@@ -222,14 +222,12 @@ export class CommitBatch {
     entry.bodyHash = bodyHash;
     entry.kind = operation.kind;
     entry.senderDevice = operation.senderDevice;
-    entry.clientMsgId = operation.clientMsgId;
-    entry.payload = operation.payload;
-    const position = encodeAppend(this.#builder, entry);
+    const position = encodeAppend(this.#builder, entry, operation);
     timelines.append(target, seq, position, directory.floor[target]!);
-    this.#changes.grown.push(target, seq);
+    this.#changes.noteGrown(target, seq);
     if (senderSeq > 0) {
       timelines.append(sender, senderSeq, position, directory.floor[sender]!);
-      this.#changes.grown.push(sender, senderSeq);
+      this.#changes.noteGrown(sender, senderSeq);
     }
   }
 

@@ -13,7 +13,8 @@
  */
 import type { Clock } from '../../clock/clock.ts';
 import { Durability } from '../../model/durability.ts';
-import { type CommitSink, type Committed, type Operation, OperationType, RefusalReason } from '../store.ts';
+import { payloadBytes } from '../encoded-append.ts';
+import { type CommitSink, type Committed, type Operation, RefusalReason } from '../store.ts';
 import type { BatchChanges } from './batch-changes.ts';
 import type { CommitBatch, PendingRewrite, Rewrite } from './commit-batch.ts';
 import { COMMIT_OPERATIONS_MAX, CommitInterval, EARLY_OPERATIONS } from './commit-interval.ts';
@@ -98,7 +99,7 @@ export class CommitLoop {
       this.#refusals.add(operation, RefusalReason.Unavailable);
       return;
     }
-    const bytes = operation.type === OperationType.Append ? operation.payload.length : 0;
+    const bytes = payloadBytes(operation);
     const queued = this.#queue.length - this.#taken;
     const isFull = queued >= this.#options.queueOperationsMax || this.#queueBytes + bytes > this.#options.queueBytesMax;
     // A later operation must not overtake a refused one whose submitter does not know of the refusal yet.
@@ -251,7 +252,7 @@ export class CommitLoop {
     while (taken < last && builder.length < commitBytesMax) {
       const operation = queue[taken]!;
       batch.take(operation, taken++ - first);
-      if (operation.type === OperationType.Append) this.#queueBytes -= operation.payload.length;
+      this.#queueBytes -= payloadBytes(operation);
       changes.operations.push(operation);
     }
     if (taken === queue.length) {

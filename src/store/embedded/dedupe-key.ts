@@ -6,6 +6,9 @@
  * With 10^9 rows in the window the chance that any two share a key is about 10^-11. Without the secret nobody can
  * search for two that do.
  */
+import { EncodedAppend } from '../encoded-append.ts';
+import type { AppendOperation } from '../store.ts';
+
 export const DEDUPE_SECRET_WORDS = 4;
 
 export class DedupeKey {
@@ -37,13 +40,39 @@ export class DedupeKey {
       b = mix(b, word, 0x1b873593);
       c = mix(c, word, 0x38b34ae5);
     }
-    a = finish(a ^ length);
-    b = finish((b ^ this.#s3) + a);
-    c = finish((c ^ length) + b);
+    this.#finish(a, b, c, length);
+  }
+
+  /** The same for an id that is ASCII and lies in `view[start … end)`. */
+  computeAscii(target: number, sender: number, view: DataView, start: number, end: number): void {
+    let a = mix(mix(this.#s0, target, 0xcc9e2d51), sender, 0xcc9e2d51);
+    let b = mix(mix(this.#s1, target, 0x1b873593), sender, 0x1b873593);
+    let c = mix(mix(this.#s2, target, 0x38b34ae5), sender, 0x38b34ae5);
+    for (let at = start; at < end; at += 2) {
+      const pair = at + 1 < end ? view.getUint16(at, true) : view.getUint8(at);
+      const word = (pair & 0xff) | ((pair & 0xff00) << 8);
+      a = mix(a, word, 0xcc9e2d51);
+      b = mix(b, word, 0x1b873593);
+      c = mix(c, word, 0x38b34ae5);
+    }
+    this.#finish(a, b, c, end - start);
+  }
+
+  #finish(lane0: number, lane1: number, lane2: number, length: number): void {
+    const a = finish(lane0 ^ length);
+    const b = finish((lane1 ^ this.#s3) + a);
+    const c = finish((lane2 ^ length) + b);
     this.key0 = (a + c) | 0;
     this.key1 = (b + this.key0) | 0;
     this.key2 = (c + this.key1) | 0;
   }
+}
+
+/** The key of an append, from what it has. */
+export function computeKey(key: DedupeKey, target: number, sender: number, operation: AppendOperation): void {
+  if (operation instanceof EncodedAppend && operation.isAscii) {
+    key.computeAscii(target, sender, operation.chunk.view, operation.idStart, operation.idEnd);
+  } else key.compute(target, sender, operation.clientMsgId);
 }
 
 function mix(lane: number, word: number, multiplier: number): number {

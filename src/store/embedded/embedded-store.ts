@@ -15,8 +15,10 @@ import type { AppId, Epoch, Seq, Uid } from '../../model/ids.ts';
 import { partitionOf } from '../../model/partition.ts';
 import { DEDUPE_WINDOW_MS_MIN } from '../dedupe-rules.ts';
 import type { Disk } from '../disk.ts';
+import { EncodedAppend } from '../encoded-append.ts';
 import { currentSessions, emptySessionState } from '../session-rules.ts';
 import {
+  type AppendOperation,
   type CommitSink,
   type Operation,
   OperationType,
@@ -173,6 +175,11 @@ export class EmbeddedStore implements Store {
   }
 }
 
+function idUnits(operation: AppendOperation): number {
+  const isBytes = operation instanceof EncodedAppend && operation.isAscii;
+  return isBytes ? operation.idEnd - operation.idStart : operation.clientMsgId.length;
+}
+
 /** Every layer above has checked these lengths; a longer text would not fit its length byte. */
 function assertFits(operation: Operation): void {
   const fits =
@@ -181,7 +188,7 @@ function assertFits(operation: Operation): void {
       ? operation.target.length <= TEXT_UNITS_MAX &&
         operation.sender.length <= TEXT_UNITS_MAX &&
         operation.senderDevice.length <= TEXT_UNITS_MAX &&
-        operation.clientMsgId.length <= TEXT_UNITS_MAX
+        idUnits(operation) <= TEXT_UNITS_MAX
       : operation.uid.length <= TEXT_UNITS_MAX &&
         (operation.type !== OperationType.Login ||
           (operation.deviceId.length <= TEXT_UNITS_MAX && operation.deviceType.length <= TEXT_UNITS_MAX)));

@@ -11,7 +11,9 @@
  * Text is at most 64 UTF-16 units, hence 192 bytes of UTF-8 (`entry-text.ts`).
  */
 import type { AppId, ClientMsgId, DeviceId, Seq, Uid } from '../../model/ids.ts';
+import { EncodedAppend, type MessagePlaces } from '../encoded-append.ts';
 import type { SessionState } from '../session-rules.ts';
+import type { AppendOperation } from '../store.ts';
 import { TICKET_STATE_BYTES } from '../ticket-rules.ts';
 import { RepeatedText, readText, writeText } from './entry-text.ts';
 import { ENTRY_HEADER_BYTES, EntryType } from './format.ts';
@@ -44,13 +46,48 @@ export class AppendEntry {
   payload: Uint8Array = new Uint8Array(0);
 }
 
-/** Answers the log position of the block that holds the entry. */
-export function encodeAppend(builder: RecordBuilder, entry: AppendEntry): number {
-  const { payload, senderDevice, clientMsgId } = entry;
+/** The text and payload of an entry. */
+export type AppendContent = Pick<AppendOperation, 'clientMsgId' | 'payload'>;
+
+/** Answers the log position of the block that holds the entry. `content` in the place of what `entry` has of it. */
+export function encodeAppend(builder: RecordBuilder, entry: AppendEntry, content: AppendContent = entry): number {
+  return content instanceof EncodedAppend && content.isAscii
+    ? encodeBytes(builder, entry, content)
+    : encodeText(builder, entry, content);
+}
+
+function encodeText(builder: RecordBuilder, entry: AppendEntry, { clientMsgId, payload }: AppendContent): number {
+  const { senderDevice } = entry;
   const start = builder.openEntry(
     APPEND_FIXED_BYTES + 2 + 3 * (senderDevice.length + clientMsgId.length) + payload.length,
   );
+  const { bytes, blockPosition } = builder;
+  encodeAppendIndex(builder.view, start, entry, payload.length);
+  const text = writeText(bytes, start + APPEND_FIXED_BYTES, clientMsgId);
+  const body = writeText(bytes, text, senderDevice);
+  bytes.set(payload, body);
+  closeEntry(builder, start, EntryType.Append, entry.partition, body + payload.length);
+  return blockPosition;
+}
+
+function encodeBytes(builder: RecordBuilder, entry: AppendEntry, places: MessagePlaces): number {
+  const { senderDevice } = entry;
+  const { chunk, idStart, idEnd, payloadStart, payloadEnd } = places;
+  const idBytes = idEnd - idStart;
+  const payloadBytes = payloadEnd - payloadStart;
+  const start = builder.openEntry(APPEND_FIXED_BYTES + 2 + 3 * senderDevice.length + idBytes + payloadBytes);
   const { view, bytes, blockPosition } = builder;
+  encodeAppendIndex(view, start, entry, payloadBytes);
+  const text = start + APPEND_FIXED_BYTES;
+  view.setUint8(text, idBytes);
+  copyWords(chunk.view, idStart, idEnd, view, text + 1);
+  const body = writeText(bytes, text + 1 + idBytes, senderDevice);
+  chunk.bytes.copy(bytes, body, payloadStart, payloadEnd);
+  closeEntry(builder, start, EntryType.Append, entry.partition, body + payloadBytes);
+  return blockPosition;
+}
+
+function encodeAppendIndex(view: DataView, start: number, entry: AppendEntry, payloadBytes: number): void {
   view.setUint32(start + 8, entry.target, true);
   view.setUint32(start + 12, entry.sender, true);
   view.setUint32(start + 16, entry.seq, true);
@@ -62,13 +99,16 @@ export function encodeAppend(builder: RecordBuilder, entry: AppendEntry): number
   view.setInt32(start + 44, entry.key1, true);
   view.setInt32(start + 48, entry.key2, true);
   view.setInt32(start + 52, entry.bodyHash, true);
-  view.setUint32(start + 56, payload.length, true);
+  view.setUint32(start + 56, payloadBytes, true);
   view.setUint32(start + 60, entry.kind, true);
-  const text = writeText(bytes, start + APPEND_FIXED_BYTES, clientMsgId);
-  const body = writeText(bytes, text, senderDevice);
-  bytes.set(payload, body);
-  closeEntry(builder, start, EntryType.Append, entry.partition, body + payload.length);
-  return blockPosition;
+}
+
+/** For few bytes: faster than a loop over single ones and than a call into the runtime. */
+function copyWords(source: DataView, start: number, end: number, target: DataView, at: number): void {
+  let from = start;
+  let to = at;
+  for (; from + 3 < end; from += 4, to += 4) target.setInt32(to, source.getInt32(from, true), true);
+  for (; from < end; from++, to++) target.setUint8(to, source.getUint8(from));
 }
 
 /** The fields that replay needs; neither text nor payload. */

@@ -4,7 +4,7 @@
  * following one another. Saves about a tenth of a microsecond an append.
  */
 import { type Operation, OperationType } from '../store.ts';
-import type { DedupeKey } from './dedupe-key.ts';
+import { computeKey, type DedupeKey } from './dedupe-key.ts';
 import type { EngineState } from './engine-state.ts';
 
 const ROW = 5;
@@ -36,7 +36,7 @@ export class PreparedKeys {
       const target = directory.find(operation.app, operation.target);
       const sender = operation.sender === operation.target ? target : directory.find(operation.app, operation.sender);
       if (target < 0 || sender < 0) continue;
-      key.compute(target, sender, operation.clientMsgId);
+      computeKey(key, target, sender, operation);
       rows[row] = target;
       rows[row + 1] = sender;
       rows[row + 2] = key.key0;
