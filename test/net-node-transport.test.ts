@@ -223,6 +223,39 @@ function socketOf(stream: Stream): net.Socket {
   return socket;
 }
 
+test('bytes that come before, during and after a pause are reported once and in order', async () => {
+  const pair = await listening();
+  const socket = await rawClient(pair);
+  await pair.server.until(() => pair.server.streams.length === 1);
+  const [stream] = pair.server.streams as [Stream];
+  const sent = Buffer.from(Array.from({ length: 600_000 }, (_, i) => (i * 31 + (i >> 8)) & 0xff));
+  socket.write(sent.subarray(0, 1_000));
+  await pair.server.until(() => pair.server.receivedBytes === 1_000);
+  stream.pause();
+  for (let at = 1_000; at < sent.length; at += 7_000)
+    socket.write(sent.subarray(at, Math.min(at + 7_000, sent.length)));
+  // Resumed and paused again at every report, so that queued and fresh bytes meet.
+  let pauses = 0;
+  const resumed = (): void => {
+    stream.pause();
+    stream.resume();
+    pauses += 1;
+  };
+  // What was written to the paused stream has been queued by now, at least in part.
+  (await rawClient(pair)).destroy();
+  stream.resume();
+  for (let seen = 1_000; seen < sent.length; seen = pair.server.receivedBytes) {
+    const before = seen;
+    await pair.server.until(() => pair.server.receivedBytes > before);
+    resumed();
+  }
+  assert.ok(pauses > 1);
+  assert.deepEqual(Buffer.concat(pair.server.received), sent);
+  socket.end();
+  await pair.server.until(() => pair.server.closed.length === 2);
+  await pair.listener.close();
+});
+
 test('a refused dial ends in onClosed with the error and never opens', async () => {
   const pair = await listening();
   await pair.listener.close();

@@ -14,27 +14,25 @@
 const RELEASED_TARGETS_MAX = 1024;
 const POOLED_RINGS_MAX = 1024;
 
+/** Three numbers a request: its id, its tag, and where it went with a mark for a SEND. */
+const NUMBERS = 3;
+const TAG = 1;
+const PLACE = 2;
+const SEND_MARK = 0x10000;
+const PARTITION_MASK = 0xffff;
+
+/** One array, so that a request is found and forgotten on one line of the cache. */
 class RequestRing {
-  readonly ids: Uint32Array;
-  readonly tags: Uint32Array;
-  readonly sends: Uint8Array;
-  /** Where they went. */
-  readonly partitions: Uint16Array;
+  readonly numbers: Uint32Array;
   head = 0;
   count = 0;
 
   constructor(capacity: number) {
-    this.ids = new Uint32Array(capacity);
-    this.tags = new Uint32Array(capacity);
-    this.sends = new Uint8Array(capacity);
-    this.partitions = new Uint16Array(capacity);
+    this.numbers = new Uint32Array(NUMBERS * capacity);
   }
 
   copy(from: number, to: number): void {
-    this.ids[to] = this.ids[from] as number;
-    this.tags[to] = this.tags[from] as number;
-    this.sends[to] = this.sends[from] as number;
-    this.partitions[to] = this.partitions[from] as number;
+    this.numbers.copyWithin(to, from, from + NUMBERS);
   }
 }
 
@@ -49,7 +47,9 @@ export const HoldState = { Free: 0, Held: 1, Overflow: 2 } as const;
 export type HoldState = (typeof HoldState)[keyof typeof HoldState];
 
 export class RequestTracker {
-  readonly #capacity: number;
+  readonly #requestsMax: number;
+  /** Places of a ring, less one: a power of two of them. */
+  readonly #mask: number;
   readonly #rings: (RequestRing | undefined)[] = [];
   readonly #pool: RequestRing[] = [];
   /** Held connections and the targets that have been restarted since. */
@@ -58,33 +58,35 @@ export class RequestTracker {
 
   /** @param requestsMax in flight per connection */
   constructor(requestsMax: number) {
-    this.#capacity = requestsMax;
+    this.#requestsMax = requestsMax;
+    this.#mask = 2 ** Math.ceil(Math.log2(requestsMax)) - 1;
   }
 
   /** The tag under which the request travels; `NO_TAG` when the connection has too many in flight already. */
   begin(slot: number, requestId: number, isSend: boolean, partition: number): number {
     let ring = this.#rings[slot];
     if (ring === undefined) {
-      ring = this.#pool.pop() ?? new RequestRing(this.#capacity);
+      ring = this.#pool.pop() ?? new RequestRing(this.#mask + 1);
       while (this.#rings.length <= slot) this.#rings.push(undefined);
       this.#rings[slot] = ring;
     }
-    if (ring.count === this.#capacity) return NO_TAG;
-    const at = (ring.head + ring.count) % this.#capacity;
-    this.#lastTag = (this.#lastTag + 1) >>> 0 || 1;
-    ring.ids[at] = requestId;
-    ring.tags[at] = this.#lastTag;
-    ring.sends[at] = isSend ? 1 : 0;
-    ring.partitions[at] = partition;
+    if (ring.count === this.#requestsMax) return NO_TAG;
+    const at = this.#at(ring, ring.count);
+    const tag = (this.#lastTag + 1) >>> 0 || 1;
+    this.#lastTag = tag;
+    const { numbers } = ring;
+    numbers[at] = requestId;
+    numbers[at + TAG] = tag;
+    numbers[at + PLACE] = isSend ? partition | SEND_MARK : partition;
     ring.count++;
-    return this.#lastTag;
+    return tag;
   }
 
   /** Whether the request in flight under `tag` is a SEND. */
   isSend(slot: number, tag: number): boolean {
     const ring = this.#rings[slot];
     const offset = ring === undefined ? NO_REQUEST : this.#find(ring, tag);
-    return ring !== undefined && offset >= 0 && ring.sends[(ring.head + offset) % this.#capacity] === 1;
+    return ring !== undefined && offset >= 0 && isSendPlace(ring.numbers[this.#at(ring, offset) + PLACE] as number);
   }
 
   /** Forgets an answered request, mostly the oldest. Answers its requestId, or `NO_REQUEST`. */
@@ -93,11 +95,9 @@ export class RequestTracker {
     if (ring === undefined) return NO_REQUEST;
     let offset = this.#find(ring, tag);
     if (offset < 0) return NO_REQUEST;
-    const requestId = ring.ids[(ring.head + offset) % this.#capacity] as number;
-    for (; offset > 0; offset--) {
-      ring.copy((ring.head + offset - 1) % this.#capacity, (ring.head + offset) % this.#capacity);
-    }
-    ring.head = (ring.head + 1) % this.#capacity;
+    const requestId = ring.numbers[this.#at(ring, offset)] as number;
+    for (; offset > 0; offset--) ring.copy(this.#at(ring, offset - 1), this.#at(ring, offset));
+    ring.head = (ring.head + 1) & this.#mask;
     ring.count--;
     if (ring.count === 0) this.#recycle(slot, ring);
     return requestId;
@@ -118,9 +118,10 @@ export class RequestTracker {
     const gone: { requestId: number; isSend: boolean }[] = [];
     let kept = 0;
     for (let i = 0; i < ring.count; i++) {
-      const at = (ring.head + i) % this.#capacity;
-      if (!isGone(ring.partitions[at] as number)) ring.copy(at, (ring.head + kept++) % this.#capacity);
-      else gone.push({ requestId: ring.ids[at] as number, isSend: ring.sends[at] === 1 });
+      const at = this.#at(ring, i);
+      const place = ring.numbers[at + PLACE] as number;
+      if (!isGone(place & PARTITION_MASK)) ring.copy(at, this.#at(ring, kept++));
+      else gone.push({ requestId: ring.numbers[at] as number, isSend: isSendPlace(place) });
     }
     ring.count = kept;
     if (kept === 0) this.#recycle(slot, ring);
@@ -132,7 +133,7 @@ export class RequestTracker {
   takeOldest(slot: number): number {
     const ring = this.#rings[slot];
     if (ring === undefined) return 0;
-    return this.end(slot, ring.tags[ring.head] as number);
+    return this.end(slot, ring.numbers[this.#at(ring, 0) + TAG] as number);
   }
 
   /** A SEND was refused by this gate: hold the connection. */
@@ -165,10 +166,14 @@ export class RequestTracker {
     if (ring !== undefined) this.#recycle(slot, ring);
   }
 
+  /** Where the numbers of the `offset`-th oldest request begin. */
+  #at(ring: RequestRing, offset: number): number {
+    return NUMBERS * ((ring.head + offset) & this.#mask);
+  }
+
   #find(ring: RequestRing, tag: number): number {
-    for (let offset = 0; offset < ring.count; offset++) {
-      if (ring.tags[(ring.head + offset) % this.#capacity] === tag) return offset;
-    }
+    const { numbers, count } = ring;
+    for (let offset = 0; offset < count; offset++) if (numbers[this.#at(ring, offset) + TAG] === tag) return offset;
     return NO_REQUEST;
   }
 
@@ -178,4 +183,8 @@ export class RequestTracker {
     this.#rings[slot] = undefined;
     if (this.#pool.length < POOLED_RINGS_MAX) this.#pool.push(ring);
   }
+}
+
+function isSendPlace(place: number): boolean {
+  return (place & SEND_MARK) !== 0;
 }

@@ -2,7 +2,7 @@
  * A `net.Socket` (or one with TLS on top) as a `Stream`. A connection owns its socket and one wrapper; the event handlers
  * are functions of this module that find the wrapper through a property of the socket: no closure per connection.
  */
-import type * as net from 'node:net';
+import * as net from 'node:net';
 import type { DialHandler, Stream, StreamHandler } from './transport.ts';
 
 const STREAM: unique symbol = Symbol('stream');
@@ -102,7 +102,25 @@ export function onConnect(this: net.Socket): void {
   (this as StreamSocket)[STREAM].opened();
 }
 
-export function onData(this: net.Socket, bytes: Uint8Array): void {
+/**
+ * Reports what is read from `socket`. Its own `push` hands a chunk straight on while the socket flows and has nothing
+ * queued; otherwise, and where the runtime would not read through `push`, the readable side does what it always does and
+ * reports by 'data'. That saves its bookkeeping and one deferred call for every read.
+ */
+export function reportReads(socket: net.Socket): void {
+  socket.push = push;
+  socket.on('data', onData);
+}
+
+function push(this: net.Socket, chunk: unknown, encoding?: BufferEncoding): boolean {
+  if (this.readableFlowing !== true || this.readableLength > 0 || !Buffer.isBuffer(chunk)) {
+    return net.Socket.prototype.push.call(this, chunk, encoding);
+  }
+  (this as StreamSocket)[STREAM].received(chunk);
+  return true;
+}
+
+function onData(this: net.Socket, bytes: Uint8Array): void {
   (this as StreamSocket)[STREAM].received(bytes);
 }
 

@@ -22,7 +22,7 @@
  */
 import { lstat, unlink } from 'node:fs/promises';
 import * as net from 'node:net';
-import { NodeStream, onConnect, onData, onSharedRead } from './node-stream.ts';
+import { NodeStream, onConnect, onSharedRead, reportReads } from './node-stream.ts';
 import { acceptTls, dialTls, type TlsFiles } from './tls-sockets.ts';
 import type { AcceptHandler, Address, DialHandler, Listener, Stream, Transport } from './transport.ts';
 
@@ -62,7 +62,7 @@ export class NodeTransport implements Transport {
       // The wrapper attaches 'error' first: a peer may reset between accept and here.
       const stream = new NodeStream(socket, handler);
       handler.onAccepted(stream);
-      socket.on('data', onData);
+      reportReads(socket);
     });
     if ('path' in address) {
       assertUnixPath(address.path);
@@ -93,7 +93,7 @@ export class NodeTransport implements Transport {
     const socket = dialTls(dialOptions(address), this.#tls);
     const stream = new NodeStream(socket, handler);
     socket.on('secureConnect', onConnect);
-    socket.on('data', onData);
+    reportReads(socket);
     return stream;
   }
 }

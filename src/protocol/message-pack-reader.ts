@@ -24,7 +24,8 @@ export class MessagePackReader {
 
   /** Starts on the body in `bytes[start, end)`. */
   reset(bytes: Buffer, start: number, end: number): this {
-    this.#bytes = bytes;
+    // Storing a young object into an old one costs the engine more than comparing: many bodies come in one chunk.
+    if (this.#bytes !== bytes) this.#bytes = bytes;
     this.#position = start;
     this.#end = end;
     this.failed = false;

@@ -128,7 +128,9 @@ export class MessagePackWriter {
       for (let i = start; i < end; i++) buffer[position++] = bytes[i] as number;
       this.position = position;
     } else {
-      this.buffer.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), this.position);
+      // A Buffer copies a part of itself without making a view of it.
+      if (Buffer.isBuffer(bytes)) bytes.copy(this.buffer, this.position, start, end);
+      else this.buffer.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), this.position);
       this.position += length;
     }
   }
