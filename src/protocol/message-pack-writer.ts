@@ -19,9 +19,12 @@ export class MessagePackWriter {
   /** Grows; do not keep a reference across writes. */
   buffer: Buffer;
   position = 0;
+  /** Of `buffer`: several bytes at once, where a Buffer takes a nanosecond for each. */
+  #view: DataView;
 
   constructor(initialBytes: number = INITIAL_BYTES) {
     this.buffer = Buffer.allocUnsafeSlow(initialBytes);
+    this.#view = viewOf(this.buffer);
   }
 
   reset(): void {
@@ -42,22 +45,16 @@ export class MessagePackWriter {
   beginFrame(command: number, requestId: number): number {
     this.ensure(HEADER_BYTES);
     const start = this.position;
-    const buffer = this.buffer;
-    buffer[start + 3] = command;
-    buffer[start + 4] = requestId >>> 24;
-    buffer[start + 5] = requestId >>> 16;
-    buffer[start + 6] = requestId >>> 8;
-    buffer[start + 7] = requestId;
+    this.#view.setUint32(start, command);
+    this.#view.setUint32(start + 4, requestId);
     this.position = start + HEADER_BYTES;
     return start;
   }
 
   endFrame(start: number): void {
     const length = this.position - start - HEADER_BYTES;
-    const buffer = this.buffer;
-    buffer[start] = length >>> 16;
-    buffer[start + 1] = length >>> 8;
-    buffer[start + 2] = length;
+    this.#view.setUint16(start, length >>> 8);
+    this.#view.setUint8(start + 2, length);
   }
 
   arrayHeader(length: number): void {
@@ -72,13 +69,14 @@ export class MessagePackWriter {
     this.ensure(9);
     if (value < 0x80) this.#byte(value);
     else if (value < 0x100) {
-      this.#byte(0xcc);
-      this.#byte(value);
+      this.#view.setUint16(this.position, 0xcc00 | value);
+      this.position += 2;
     } else if (value < 0x10000) this.#tagged16(0xcd, value);
     else if (value < TWO_32) this.#tagged32(0xce, value);
     else {
       this.#tagged32(0xcf, Math.floor(value / TWO_32));
-      this.#word(value >>> 0);
+      this.#view.setUint32(this.position, value >>> 0);
+      this.position += 4;
     }
   }
 
@@ -135,6 +133,12 @@ export class MessagePackWriter {
     }
   }
 
+  /** Writes the head of the binary that was begun at `start`, five bytes that were left free, and ends at `position`. */
+  endBin(start: number): void {
+    this.#view.setUint8(start, 0xc6);
+    this.#view.setUint32(start + 1, this.position - start - 5);
+  }
+
   /** Makes room for `count` more bytes. */
   ensure(count: number): void {
     const needed = this.position + count;
@@ -142,6 +146,7 @@ export class MessagePackWriter {
     const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.buffer.length * 2));
     this.buffer.copy(grown, 0, 0, this.position);
     this.buffer = grown;
+    this.#view = viewOf(grown);
   }
 
   #byte(value: number): void {
@@ -149,27 +154,17 @@ export class MessagePackWriter {
   }
 
   #tagged16(tag: number, value: number): void {
-    const buffer = this.buffer;
-    const position = this.position;
-    buffer[position] = tag;
-    buffer[position + 1] = value >>> 8;
-    buffer[position + 2] = value;
+    const { position } = this;
+    this.#view.setUint8(position, tag);
+    this.#view.setUint16(position + 1, value);
     this.position = position + 3;
   }
 
   #tagged32(tag: number, value: number): void {
-    this.buffer[this.position++] = tag;
-    this.#word(value);
-  }
-
-  #word(value: number): void {
-    const buffer = this.buffer;
-    const position = this.position;
-    buffer[position] = value >>> 24;
-    buffer[position + 1] = value >>> 16;
-    buffer[position + 2] = value >>> 8;
-    buffer[position + 3] = value;
-    this.position = position + 4;
+    const { position } = this;
+    this.#view.setUint8(position, tag);
+    this.#view.setUint32(position + 1, value);
+    this.position = position + 5;
   }
 
   /** Writes a string of fewer than 32 characters when all are ASCII; leaves no trace otherwise. */
@@ -186,4 +181,8 @@ export class MessagePackWriter {
     this.position = start + 1 + length;
     return true;
   }
+}
+
+function viewOf(bytes: Buffer): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }

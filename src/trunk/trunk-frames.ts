@@ -183,8 +183,7 @@ export function beginBody(writer: MessagePackWriter): number {
 
 /** Ends the client body begun at `bodyStart` and the frame begun at `frameStart`. */
 export function endBody(writer: MessagePackWriter, frameStart: number, bodyStart: number): void {
-  writer.buffer[bodyStart] = 0xc6;
-  writer.buffer.writeUInt32BE(writer.position - bodyStart - 5, bodyStart + 1);
+  writer.endBin(bodyStart);
   writer.endFrame(frameStart);
 }
 
