@@ -57,6 +57,7 @@ export function redisStore(
     keyPrefix: redis.keyPrefix,
     allowVolatile: redis.allowVolatile,
     leaseMs: redis.leaseMs,
+    callIntervalMs: store.commitIntervalMs,
     closeTimeoutMs,
   });
 }

@@ -1,14 +1,20 @@
 /**
- * The one script that writes: it checks the fence, applies a batch of operations in order, and remembers the answers, so
- * that the same call again answers the same and changes nothing.
+ * The one script that writes. A call has a section for each of its partitions: it checks the section's fence, applies a
+ * batch of operations in order, and remembers the answers, so that the same section again answers the same and changes
+ * nothing.
  *
- *   KEYS  fence, answers, copies, apps, then those of each operation
- *   ARGV  owner epoch, batch number, oldest message id of the dedupe window, its length in ms, largest message id issued,
- *         now in ms, codes: one letter for each operation; then the arguments of each operation
+ *   KEYS  of each section: fence, answers, copies, apps, then those of its operations
+ *   ARGV  number of sections; of each section: number of keys, number of arguments, owner epoch, batch number, oldest
+ *         message id of the dedupe window, its length in ms, largest message id issued, now in ms, codes: one letter for
+ *         each operation, partition, partitions of senders (two bytes each); then the arguments of each operation
  *
  *   last batch = number − 1  → apply      = number → the kept answers      anything else → Behind: writes were lost
  *
- * Every key it touches is declared: while a cluster moves the slot, a call is refused as a whole or runs as a whole.
+ * All fences are looked at before anything is written. On a single server a message and its sender's copy are written
+ * together when both partitions have a section that is applied: both batch numbers then say whether they were lost.
+ *
+ * In a cluster a call has one section, and every key that it touches is declared: while the slot is being moved, a call is
+ * refused as a whole or runs as a whole. On a single server the names come from the records, which is less to send.
  */
 import { MESSAGE_ID_EPOCH_MS } from '../../model/message-id.ts';
 import { type RedisScript, redisScript } from './client.ts';
@@ -33,7 +39,11 @@ export const OperationCode = {
   Append: 'A',
   /** The same and the sender's copy, in the same partition: two more keys, and answers. */
   AppendTwice: 'B',
-  /** The same, and the copy noted for the sender's partition: two more arguments, message id and the row's beginning. */
+  /** record: all names come from it. Answers as the first. On a single server only, as the next. */
+  AppendNamed: 'E',
+  /** The same and the sender's copy: one more partition of a sender. Three more answers: those of the copy, and its epoch. */
+  AppendNamedTwice: 'F',
+  /** The same as the first, and the copy noted for the sender's partition: two more arguments, message id and the row's beginning. */
   AppendNote: 'C',
   /** done, head, timeline; record. Answers seq, messages in the timeline; zeros when it was made before. */
   Copy: 'P',
@@ -65,35 +75,47 @@ export const STREAM_GROUP = 'sluice';
 const BURIED_STRINGS_MAX = 64;
 export const MESSAGE_ID_STEPS_PER_MS: number = 16 * 1024;
 
-const FENCE = `
+const FENCES = `
 local call, keys, argv = redis.call, KEYS, ARGV
-local fence = call('HMGET', keys[1], 'o', 'b', 'v')
-if not fence[1] then return { ${FenceStatus.Missing} } end
-if fence[1] ~= argv[1] then return { ${FenceStatus.Fenced} } end
-local last, batch = tonumber(fence[2]), tonumber(argv[2])
-if last == batch then
-  local kept = call('GET', keys[2])
-  if kept then return cmsgpack.unpack(kept) end
+local sections, byPartition, replies = {}, {}, {}
+local function look(section)
+  local fence = call('HMGET', section.fence, 'o', 'b', 'v')
+  if not fence[1] then return { ${FenceStatus.Missing} } end
+  if fence[1] ~= argv[section.a + 2] then return { ${FenceStatus.Fenced} } end
+  local last, batch = tonumber(fence[2]), tonumber(argv[section.a + 3])
+  if last == batch then
+    local kept = call('GET', keys[section.k + 1])
+    if kept then return cmsgpack.unpack(kept) end
+  end
+  if last ~= batch - 1 then return { ${FenceStatus.Behind}, last } end
+  section.epoch = tonumber(fence[3])
+  return { ${FenceStatus.Ok}, section.epoch }
 end
-if last ~= batch - 1 then return { ${FenceStatus.Behind}, last } end
-local epoch, windowFrom, windowMs, now, codes = tonumber(fence[3]), tonumber(argv[3]), argv[4], tonumber(argv[6]), argv[7]
-local out, n, k, a = { ${FenceStatus.Ok}, epoch }, 2, 5, 8
+local k, a = 1, 2
+for i = 1, tonumber(argv[1]) do
+  local section = { k = k, a = a, fence = keys[k], tag = string.sub(keys[k], 1, -2) }
+  replies[i], sections[i] = look(section), section
+  if section.epoch then byPartition[tonumber(argv[a + 9])] = section end
+  k, a = k + tonumber(argv[a]), a + tonumber(argv[a + 1])
+end
+local section, epoch, windowFrom, windowMs, now, others, othersAt
+local out, n
 local ages, app, uidOffset, sessions
 local stream, isConflict, entriesDone
 `;
 
 const TIMELINES = `
+local function listed(place, agesKey, record, uid)
+  call('SADD', keys[place.k + 3], app)
+  call('ZADD', agesKey, struct.unpack('>d', record), uid)
+end
 local function put(head, list, record)
   local seq = call('INCR', head)
   local length = call('RPUSH', list, record)
-  if length == 1 then
-    call('SADD', keys[4], app)
-    call('ZADD', ages, struct.unpack('>d', record), string.sub(list, uidOffset))
-  end
+  if length == 1 then listed(section, ages, record, string.sub(list, uidOffset)) end
   return seq, length
 end
-local function append(code)
-  local record, dedupe, head, list = argv[a], keys[k], keys[k + 1], keys[k + 2]
+local function isNew(dedupe, record)
   local mark = string.sub(record, 1, 12)
   local row = call('SET', dedupe, mark, 'NX', 'GET', 'PX', windowMs)
   if row and struct.unpack('>d', row) < windowFrom then
@@ -101,20 +123,56 @@ local function append(code)
     row = false
   end
   isConflict = row and string.sub(row, 9, 12) ~= string.sub(record, 9, 12)
-  if row then
-    n = n + 1
-    out[n] = row
-  else
-    out[n + 1], out[n + 2] = put(head, list, record)
+  if not row then return true end
+  n = n + 1
+  out[n] = row
+  return false
+end
+local function append(code)
+  local record = argv[a]
+  if isNew(keys[k], record) then
+    out[n + 1], out[n + 2] = put(keys[k + 1], keys[k + 2], record)
     n = n + 2
     if code == 66 then
       out[n + 1], out[n + 2] = put(keys[k + 3], keys[k + 4], record)
       n = n + 2
     elseif code == 67 then
-      call('HSET', keys[3], argv[a + 1], argv[a + 2] .. record)
+      call('HSET', keys[section.k + 2], argv[a + 1], argv[a + 2] .. record)
     end
   end
   k, a = k + (code == 66 and 5 or 3), a + (code == 67 and 3 or 1)
+end
+local function putNamed(place, uid, record)
+  local name = app .. '/' .. uid
+  local seq = call('INCR', place.tag .. 'h/' .. name)
+  local length = call('RPUSH', place.tag .. 't/' .. name, record)
+  if length == 1 then listed(place, place.tag .. 'g/' .. app, record, uid) end
+  return seq, length
+end
+local function appendNamed(hasCopy)
+  local record = argv[a]
+  local fromEnd = 14 + string.byte(record, 14)
+  local toEnd = fromEnd + 1 + string.byte(record, fromEnd + 1)
+  local from, to = string.sub(record, 15, fromEnd), string.sub(record, fromEnd + 2, toEnd)
+  local id = string.sub(record, toEnd + 2, toEnd + 1 + string.byte(record, toEnd + 1))
+  if isNew(section.tag .. 'd/' .. app .. '/' .. to .. '/' .. from .. '/' .. id, record) then
+    out[n + 1], out[n + 2] = putNamed(section, to, record)
+    n = n + 2
+    if hasCopy then
+      local place = byPartition[struct.unpack('>H', others, othersAt)]
+      if place then
+        out[n + 1], out[n + 2] = putNamed(place, from, record)
+        out[n + 3] = place.epoch
+      else
+        local note = string.format('%.0f', (struct.unpack('>d', record)))
+        call('HSET', keys[section.k + 2], note, app .. '/' .. from .. '\\n' .. record)
+        out[n + 1], out[n + 2], out[n + 3] = 0, 0, 0
+      end
+      n = n + 3
+    end
+  end
+  if hasCopy then othersAt = othersAt + 2 end
+  a = a + 1
 end
 local function copy()
   out[n + 1], out[n + 2] = 0, 0
@@ -168,9 +226,9 @@ end
 
 const LOOP = `
 local function sessionRules() ${SESSION_LUA} end
-for i = 1, #codes do
-  local code = string.byte(codes, i)
+local function apply(code)
   if code <= 67 then append(code)
+  elseif code == 69 or code == 70 then appendNamed(code == 70)
   elseif code == 88 then
     ages, app, uidOffset = keys[k], argv[a], tonumber(argv[a + 1])
     k, a = k + 1, a + 2
@@ -183,7 +241,7 @@ for i = 1, #codes do
   elseif code == 90 then bury()
   elseif code == 68 then
     local count = tonumber(argv[a])
-    call('HDEL', keys[3], unpack(argv, a + 1, a + count))
+    call('HDEL', keys[section.k + 2], unpack(argv, a + 1, a + count))
     a = a + 1 + count
   elseif code == 84 then
     trim(keys[k], tonumber(argv[a]))
@@ -211,16 +269,27 @@ for i = 1, #codes do
     end
   end
 end
-for name, ids in pairs(entriesDone or {}) do
-  call('XACK', name, '${STREAM_GROUP}', unpack(ids))
-  call('XDEL', name, unpack(ids))
+for i = 1, #sections do
+  section = sections[i]
+  if section.epoch then
+    local at, codes = section.a, argv[section.a + 8]
+    epoch, windowFrom, windowMs = section.epoch, tonumber(argv[at + 4]), argv[at + 5]
+    now, others, othersAt = tonumber(argv[at + 7]), argv[at + 10], 1
+    out, n, k, a = replies[i], 2, section.k + 4, at + 11
+    ages, app, uidOffset, stream, isConflict, entriesDone = nil, nil, nil, nil, nil, nil
+    for place = 1, #codes do apply(string.byte(codes, place)) end
+    for name, ids in pairs(entriesDone or {}) do
+      call('XACK', name, '${STREAM_GROUP}', unpack(ids))
+      call('XDEL', name, unpack(ids))
+    end
+    call('HSET', section.fence, 'b', argv[at + 3], 'm', argv[at + 6])
+    call('SET', keys[section.k + 1], cmsgpack.pack(out))
+  end
 end
-call('HSET', keys[1], 'b', argv[2], 'm', argv[5])
-call('SET', keys[2], cmsgpack.pack(out))
-return out
+return replies
 `;
 
-export const APPLY: RedisScript = redisScript('apply', FENCE + TIMELINES + STREAMS + LOOP);
+export const APPLY: RedisScript = redisScript('apply', FENCES + TIMELINES + STREAMS + LOOP);
 
 /** Message ids issued before `wallMs` are smaller than this. */
 export function messageIdAt(wallMs: number): number {

@@ -1,5 +1,5 @@
 /** Turns operations into the keys and arguments of one call, and its answers into results. See `apply-script.ts`. */
-import type { AppId, Epoch, Generation, MessageId, Seq, Uid } from '../../model/ids.ts';
+import type { AppId, Epoch, Generation, MessageId, PartitionNumber, Seq, Uid } from '../../model/ids.ts';
 import { type MessageIdSequence, messageIdTimeMs } from '../../model/message-id.ts';
 import { partitionOf } from '../../model/partition.ts';
 import { CLOCK_ERROR_MS_MAX, repeatStatus } from '../dedupe-rules.ts';
@@ -22,6 +22,13 @@ export interface EncoderOptions {
   readonly partitions: number;
   readonly retention: (app: AppId) => RetentionPolicy;
   readonly dedupeWindowMs: number;
+  /** A call has sections of several partitions. */
+  readonly joinsTags: boolean;
+}
+
+/** Brings partitions that a batch writes to into its call. */
+export interface CallCompany {
+  accompany(partition: PartitionNumber): void;
 }
 
 /** An append whose message is stored and whose sender lives in another partition. */
@@ -35,10 +42,13 @@ export interface BatchFindings {
   copyPending(copy: PendingCopy): void;
   /** The timeline holds `length` messages now. */
   grew(app: AppId, uid: Uid, length: number): void;
+  /** The same, of a timeline in another partition. */
+  grewElsewhere(app: AppId, uid: Uid, length: number): void;
 }
 
 /** Arguments in front of the operations' own: see the header of the script. */
-const CODES_AT = 6;
+const HeaderAt = { Keys: 0, Arguments: 1, LastMessageId: 6, Codes: 8, Senders: 10 } as const;
+const PARTITION_BYTES = 2;
 
 export class EncodedBatch {
   readonly items: readonly LaneItem[];
@@ -51,25 +61,38 @@ export class EncodedBatch {
   readonly #names: PartitionKeys;
   readonly #tenure: Tenure;
   readonly #nowMs: number;
+  readonly #host: CallCompany;
   #codes = '';
+  /** Partitions of the senders of copies, in order. */
+  readonly #senders: number[] = [];
   #app: AppId | undefined;
   #stream = '';
 
   constructor(
     items: readonly LaneItem[],
     copiesMade: readonly MessageId[],
-    context: { options: EncoderOptions; keys: PartitionKeys; tenure: Tenure; ids: MessageIdSequence; nowMs: number },
+    context: {
+      options: EncoderOptions;
+      keys: PartitionKeys;
+      tenure: Tenure;
+      ids: MessageIdSequence;
+      nowMs: number;
+      host: CallCompany;
+    },
   ) {
-    const { options, keys, tenure, ids, nowMs } = context;
+    const { options, keys, tenure, ids, nowMs, host } = context;
     this.items = items;
     this.copiesMade = copiesMade;
     this.#options = options;
     this.#names = keys;
     this.#tenure = tenure;
     this.#nowMs = nowMs;
+    this.#host = host;
     this.keys = [keys.fence, keys.answers, keys.copies, keys.apps];
     const windowMs = options.dedupeWindowMs + CLOCK_ERROR_MS_MAX;
     this.args = [
+      '',
+      '',
       String(tenure.ownerEpoch),
       String(tenure.batch + 1),
       String(messageIdAt(nowMs - windowMs)),
@@ -77,14 +100,19 @@ export class EncodedBatch {
       '',
       String(nowMs),
       '',
+      String(tenure.partition),
+      '',
     ];
     if (copiesMade.length > 0) {
       this.#codes = OperationCode.CopiesDone;
       this.args.push(String(copiesMade.length), ...copiesMade.map(String));
     }
     for (const item of items) this.#encode(item, ids);
-    this.args[CODES_AT - 2] = String(tenure.lastMessageId);
-    this.args[CODES_AT] = this.#codes;
+    this.args[HeaderAt.Keys] = String(this.keys.length);
+    this.args[HeaderAt.Arguments] = String(this.args.length);
+    this.args[HeaderAt.LastMessageId] = String(tenure.lastMessageId);
+    this.args[HeaderAt.Codes] = this.#codes;
+    if (this.#senders.length > 0) this.args[HeaderAt.Senders] = partitionBytes(this.#senders);
   }
 
   /** Fills in the results of an answer whose status was Ok. */
@@ -182,6 +210,10 @@ export class EncodedBatch {
     this.#tenure.lastMessageId = messageId;
     const record = encodeRecord(item, messageId);
     this.#useApp(app);
+    if (this.#options.joinsTags) {
+      this.#encodeNamed(item, record);
+      return record;
+    }
     this.keys.push(
       names.dedupe(app, target, sender, item.clientMsgId),
       names.head(app, target),
@@ -197,6 +229,18 @@ export class EncodedBatch {
       this.args.push(String(messageId), `${app}/${sender}\n`);
     }
     return record;
+  }
+
+  #encodeNamed({ app, target, sender, copyToSender }: AppendOperation, record: Buffer): void {
+    this.args.push(record);
+    if (!copyToSender || sender === target) {
+      this.#codes += OperationCode.AppendNamed;
+      return;
+    }
+    this.#codes += OperationCode.AppendNamedTwice;
+    const partition = partitionOf(app, sender, this.#options.partitions);
+    this.#senders.push(partition);
+    if (partition !== this.#tenure.partition) this.#host.accompany(partition);
   }
 
   #encodeLogin(item: LoginOperation): void {
@@ -241,6 +285,7 @@ export class EncodedBatch {
     if (!isStored) return at + 1;
     findings.grew(item.app, item.target, reply[at + 1] as number);
     if (!item.copyToSender || item.sender === item.target) return at + 2;
+    if (this.#options.joinsTags) return this.#takeCopy(item, record, reply, at + 2, findings);
     if (!this.#isHere(item.app, item.sender)) {
       findings.copyPending({ operation: item, record });
       return at + 2;
@@ -248,6 +293,23 @@ export class EncodedBatch {
     item.senderSeq = reply[at + 2] as Seq;
     findings.grew(item.app, item.sender, reply[at + 3] as number);
     return at + 4;
+  }
+
+  #takeCopy(
+    item: AppendOperation,
+    record: Buffer,
+    reply: readonly RedisReply[],
+    at: number,
+    findings: BatchFindings,
+  ): number {
+    const seq = reply[at] as Seq;
+    if (seq === 0) findings.copyPending({ operation: item, record });
+    else {
+      item.senderSeq = seq;
+      item.senderEpoch = reply[at + 2] as Epoch;
+      findings.grewElsewhere(item.app, item.sender, reply[at + 1] as number);
+    }
+    return at + 3;
   }
 
   #endEntry(stream: string, entryId: string): void {
@@ -274,6 +336,12 @@ export class EncodedBatch {
     this.keys.push(this.#names.ages(app));
     this.args.push(app, String(this.#names.uidOffset(app)));
   }
+}
+
+function partitionBytes(partitions: readonly number[]): Buffer {
+  const bytes = Buffer.allocUnsafe(partitions.length * PARTITION_BYTES);
+  for (const [place, partition] of partitions.entries()) bytes.writeUInt16BE(partition, place * PARTITION_BYTES);
+  return bytes;
 }
 
 function takeLogin(item: LoginOperation, epoch: Epoch, answer: readonly RedisReply[]): void {

@@ -60,12 +60,14 @@ export interface RedisServer {
 export interface RedisClient {
   /** Replicas that `confirm` waits for; 0 when it does not wait. */
   readonly replicasWanted: number;
+  /** Whether one call may touch keys of several hash tags. */
+  readonly joinsTags: boolean;
   /** Resolves when every server that holds data can be talked to. */
   connect(): Promise<void>;
   servers(): readonly RedisServer[];
   /** The server of a key; undefined while it is not known or not connected. */
   serverOf(key: string): RedisServer | undefined;
-  /** Runs a script where `keys[0]` lives; all keys share its hash tag. `confirm` waits for replicas. */
+  /** Runs a script where `keys[0]` lives; all keys share its hash tag, or `joinsTags` holds. `confirm` waits for replicas. */
   run(
     script: RedisScript,
     keys: readonly string[],

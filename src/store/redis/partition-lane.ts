@@ -9,22 +9,25 @@
  * Later batches wait behind one that is not known yet, and nothing of it is reported as refused.
  */
 import { type Clock, delay } from '../../clock/clock.ts';
-import type { AppId, Epoch, MessageId, Seq, Uid } from '../../model/ids.ts';
+import type { AppId, Epoch, MessageId, PartitionNumber, Seq, Uid } from '../../model/ids.ts';
 import { MessageIdSequence } from '../../model/message-id.ts';
 import { type Operation, OperationType, RefusalReason } from '../store.ts';
-import { APPLY, FenceStatus } from './apply-script.ts';
+import { FenceStatus } from './apply-script.ts';
 import { type BatchFindings, EncodedBatch, type EncoderOptions, type PendingCopy } from './batch-encoder.ts';
-import { CallOutcome, RedisCallError, type RedisClient, type RedisReply } from './client.ts';
+import { CallOutcome, RedisCallError, type RedisReply } from './client.ts';
+import type { CallWave, WaveMember } from './call-wave.ts';
 import type { StoreCounters } from './counters.ts';
 import type { PartitionKeys } from './keys.ts';
 import { type CopyItem, CopyRoute, InternalType, isOperation, type LaneItem, type Tenure } from './lane-item.ts';
 import type { LossLedger } from './loss-ledger.ts';
 import { type Report, ReportQueue } from './report-queue.ts';
+import type { SharedCalls } from './shared-calls.ts';
 
 export interface LaneOptions extends EncoderOptions {
   readonly clock: Clock;
-  readonly client: RedisClient;
   readonly counters: StoreCounters;
+  readonly wave: CallWave;
+  readonly calls: SharedCalls;
   readonly batchOperationsMax: number;
   readonly batchBytesMax: number;
   readonly copyWaitMs: number;
@@ -39,6 +42,10 @@ export interface LaneHost {
   lost(lane: PartitionLane, unknown: readonly Operation[]): void;
   /** The fence lost batches after `found`: starts a new epoch, false when the partition is lost. Rejects with RedisCallError. */
   raiseEpoch(lane: PartitionLane, found: number): Promise<boolean>;
+  /** Brings the partition's lane, if it is here and idle, into the wave that is beginning. */
+  accompany(partition: PartitionNumber): void;
+  /** A timeline of another partition holds `length` messages now. */
+  grew(app: AppId, uid: Uid, length: number): void;
   /** Gives the copy to its partition. */
   copy(item: CopyItem): CopyRoute;
   failed(error: Error): void;
@@ -54,7 +61,7 @@ const COPIES_MADE_MS = 50;
 /** Beyond the app's number of messages by so many, a timeline is trimmed. */
 const TRIM_SLACK = 64;
 
-export class PartitionLane implements BatchFindings {
+export class PartitionLane implements BatchFindings, WaveMember {
   readonly tenure: Tenure;
   readonly keys: PartitionKeys;
   readonly ledger: LossLedger;
@@ -164,13 +171,17 @@ export class PartitionLane implements BatchFindings {
     return hasLeft;
   }
 
+  grewElsewhere(app: AppId, uid: Uid, length: number): void {
+    this.#host.grew(app, uid, length);
+  }
+
   grew(app: AppId, uid: Uid, length: number): void {
     const { countMax } = this.#options.retention(app);
     if (length <= countMax + TRIM_SLACK) return;
     const name = `${app}/${uid}`;
     if (this.#toTrim.has(name)) return;
     this.#toTrim.add(name);
-    this.#queue.push({ type: InternalType.Trim, app, uid });
+    this.push({ type: InternalType.Trim, app, uid });
   }
 
   #copy(app: AppId, uid: Uid, messageId: MessageId, record: Buffer, placed: CopyItem['placed']): CopyRoute {
@@ -190,26 +201,34 @@ export class PartitionLane implements BatchFindings {
     if (this.#copiesMade.length === 1) this.#options.clock.setTimer(() => this.#start(), COPIES_MADE_MS);
   }
 
+  /** Goes with the wave that is beginning: another partition's batch writes here. Not while a call of its own is out. */
+  accompany(): void {
+    if (this.#isRunning || !this.isOpen) return;
+    this.#isRunning = true;
+    this.#options.wave.accompany(this);
+  }
+
+  takeTurn(wave: CallWave): number {
+    if (!this.isOpen) {
+      wave.leave();
+      return 0;
+    }
+    const batch = this.#take();
+    this.#current = batch;
+    this.#commit(batch, wave).then(this.#next, (error: unknown) => this.#host.failed(error as Error));
+    return batch.items.length;
+  }
+
+  readonly #next = (): void => {
+    this.#current = undefined;
+    this.#isRunning = false;
+    if (this.#queue.length + this.#copiesMade.length > 0) this.#start();
+  };
+
   #start(): void {
     if (this.#isRunning || !this.isOpen) return;
     this.#isRunning = true;
-    this.#options.clock.defer(() => {
-      this.#run().catch((error: unknown) => this.#host.failed(error as Error));
-    });
-  }
-
-  async #run(): Promise<void> {
-    while (this.isOpen && this.#queue.length + this.#copiesMade.length > 0) {
-      const batch = this.#take();
-      this.#current = batch;
-      await this.#commit(batch);
-      this.#current = undefined;
-      // What this answer, and those of other lanes, set off in this tick shares the next call.
-      await new Promise<void>((resolve) => {
-        this.#options.clock.defer(resolve);
-      });
-    }
-    this.#isRunning = false;
+    this.#options.wave.join(this);
   }
 
   #take(): EncodedBatch {
@@ -226,18 +245,21 @@ export class PartitionLane implements BatchFindings {
     this.#queue = count === queue.length ? [] : queue.slice(count);
     const copiesMade = this.#copiesMade.splice(0, batchOperationsMax);
     const { keys, tenure } = this;
-    const context = { options: this.#options, keys, tenure, ids: this.#ids, nowMs: clock.wallMs() };
+    const context = { options: this.#options, keys, tenure, ids: this.#ids, nowMs: clock.wallMs(), host: this.#host };
     return new EncodedBatch(items, copiesMade, context);
   }
 
-  /** Calls until the outcome is known. */
-  async #commit(batch: EncodedBatch): Promise<void> {
+  /** Calls until the outcome is known; the wave waits for the first call only. */
+  async #commit(batch: EncodedBatch, wave: CallWave): Promise<void> {
     const { clock, counters } = this.#options;
     let mayBeWritten = false;
     let pauseMs = RETRY_MS_MIN;
+    let waiting: CallWave | undefined = wave;
     while (this.isOpen) {
       try {
-        if (await this.#call(batch)) return;
+        const call = this.#call(batch, waiting);
+        waiting = undefined;
+        if (await call) return;
       } catch (error) {
         const outcome = error instanceof RedisCallError ? error.outcome : CallOutcome.Fatal;
         if (outcome === CallOutcome.Fatal) throw error;
@@ -251,9 +273,9 @@ export class PartitionLane implements BatchFindings {
   }
 
   /** True when the batch is done with. */
-  async #call(batch: EncodedBatch): Promise<boolean> {
-    const { client, counters, confirm } = this.#options;
-    const { reply, replicas } = await client.run(APPLY, batch.keys, batch.args, confirm);
+  async #call(batch: EncodedBatch, wave: CallWave | undefined): Promise<boolean> {
+    const { calls, counters } = this.#options;
+    const { reply, replicas } = await calls.run(batch).finally(() => wave?.leave());
     if (!this.isOpen) return true;
     const answers = reply as RedisReply[];
     switch (answers[0]) {

@@ -81,6 +81,7 @@ export class RedisConnection implements RedisServer {
   readonly #changed: (connection: RedisConnection) => void;
   readonly #writer = new ScriptCallWriter();
   #confirmations: Confirmation[] = [];
+  #isGathering = false;
 
   /** `changed` is called when the connection becomes usable, and when it stops being so. */
   constructor(server: RedisAddress, options: ConnectionOptions, changed: (connection: RedisConnection) => void) {
@@ -116,11 +117,24 @@ export class RedisConnection implements RedisServer {
   }
 
   async #send(bytes: Buffer): Promise<RedisReply> {
+    this.#gather();
     try {
       return (await this.#redis.sendCommand(new EncodedCommand(bytes))) as RedisReply;
     } catch (error) {
       throw this.#judge(error as Error);
     }
+  }
+
+  /** The calls of a tick leave in one write. */
+  #gather(): void {
+    if (this.#isGathering) return;
+    const { stream } = this.#redis;
+    this.#isGathering = true;
+    stream.cork();
+    this.#options.clock.defer(() => {
+      this.#isGathering = false;
+      stream.uncork();
+    });
   }
 
   close(): void {

@@ -32,6 +32,10 @@ export interface RedisStoreOptions {
   dedupeWindowMs?: number;
   leaseMs?: number;
   queueOperationsMax?: number;
+  /** The least time between two waves of calls while operations come densely; 0 for none. */
+  callIntervalMs?: number;
+  /** Partitions beyond so many operations wait for the next wave. */
+  callOperationsMax?: number;
   batchOperationsMax?: number;
   batchBytesMax?: number;
   copyWaitMs?: number;
@@ -49,6 +53,8 @@ const DEFAULTS: Required<Omit<RedisStoreOptions, 'client' | 'clock' | 'random' |
     dedupeWindowMs: DEDUPE_WINDOW_MS_DEFAULT,
     leaseMs: 15_000,
     queueOperationsMax: 65_536,
+    callIntervalMs: 0,
+    callOperationsMax: 1024,
     batchOperationsMax: 256,
     batchBytesMax: 512 * 1024,
     copyWaitMs: 200,

@@ -25,6 +25,7 @@ import {
   type UserState,
 } from '../store.ts';
 import { FenceStatus } from './apply-script.ts';
+import { CallWave } from './call-wave.ts';
 import type { RedisReply } from './client.ts';
 import { finishCopies } from './copy-backlog.ts';
 import { StoreCounters } from './counters.ts';
@@ -37,6 +38,7 @@ import { type LaneHost, PartitionLane } from './partition-lane.ts';
 import { epochAt, type FullOptions, type RedisStoreOptions, withDefaults } from './redis-store-options.ts';
 import { Refusals } from './refusals.ts';
 import { retried } from './retried.ts';
+import { SharedCalls } from './shared-calls.ts';
 import { checkServers, type ServerFacts } from './server-check.ts';
 import { loadMeta, type StoreMeta, writeMeta } from './store-meta.ts';
 import { StoreReader } from './store-reader.ts';
@@ -61,6 +63,8 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
   #state: StoreState = StoreState.Opening;
   #underWay = 0;
   readonly #refusals: Refusals;
+  readonly #wave: CallWave;
+  readonly #calls: SharedCalls;
   /** Among the logics. */
   #name = '';
   #closing: Promise<void> | undefined;
@@ -72,6 +76,13 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
     this.#sweeper = new Sweeper(this.#options, () => this.#lanes);
     this.#keys = new StoreKeys(this.#options.keyPrefix);
     this.#reader = new StoreReader(this.#options);
+    this.#wave = new CallWave({
+      clock: options.clock,
+      whole: options.client.joinsTags,
+      intervalMs: this.#options.callIntervalMs,
+      operationsMax: this.#options.callOperationsMax,
+    });
+    this.#calls = new SharedCalls(options.client);
     this.#refusals = new Refusals(options.clock, (operation, reason) => this.#sink?.refused(operation, reason));
   }
 
@@ -142,6 +153,14 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
     return true;
   }
 
+  accompany(partition: PartitionNumber): void {
+    this.#lanes[partition]?.accompany();
+  }
+
+  grew(app: AppId, uid: Uid, length: number): void {
+    this.#lanes[partitionOf(app, uid, this.#meta!.partitions)]?.grew(app, uid, length);
+  }
+
   committed(operations: readonly Operation[]): void {
     this.#underWay -= operations.length;
     if (this.#state !== StoreState.Failed) this.#sink!.committed(operations as readonly Committed<Operation>[]);
@@ -198,8 +217,15 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
   acquired(tenure: Tenure, hasRisen: boolean): void {
     const { partition, ownerEpoch, epoch } = tenure;
     const { client, events } = this.#options;
-    const { partitions } = this.#meta!;
-    const options = { ...this.#options, partitions, counters: this.counters, confirm: client.replicasWanted > 0 };
+    const options = {
+      ...this.#options,
+      partitions: this.#meta!.partitions,
+      counters: this.counters,
+      wave: this.#wave,
+      calls: this.#calls,
+      joinsTags: client.joinsTags,
+      confirm: client.replicasWanted > 0,
+    };
     const { ledger, isBehind } = this.#lapsed.resume(tenure);
     const lane = new PartitionLane(tenure, this.#keys.partition(partition), options, this, ledger);
     this.#lanes[partition] = lane;

@@ -36,6 +36,7 @@ const REFRESH_MS = 15_000;
 
 export class RoutingClient implements RedisClient {
   readonly replicasWanted: number;
+  readonly joinsTags: boolean;
   readonly #options: RoutingOptions;
   readonly #clock: Clock;
   readonly #connections = new Map<string, RedisConnection>();
@@ -54,6 +55,7 @@ export class RoutingClient implements RedisClient {
     this.#options = options;
     this.#clock = options.clock;
     this.replicasWanted = options.replicas;
+    this.joinsTags = !options.cluster;
     this.#seeds = options.servers.map(addressText);
   }
 
