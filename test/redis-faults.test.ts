@@ -347,6 +347,7 @@ describe('ownership', () => {
     )!;
     const one = await openLoad([server], options);
     one.store.copy = () => CopyRoute.Here;
+    one.store.accompany = () => undefined;
     one.store.submit(append({ to: 'bob', from: sender, id: 'a', copy: true }));
     one.store.submit(append({ to: 'bob', from: sender, id: 'b', copy: true }));
     await until(() => one.load.committedAppends.length === 2, 'reported without the copies');

@@ -41,7 +41,7 @@ function dyingAt(number: number, isSent: boolean): { wrap: (client: RedisClient)
     };
     return {
       replicasWanted: client.replicasWanted,
-    joinsTags: client.joinsTags,
+      joinsTags: client.joinsTags,
       connect: () => client.connect(),
       servers: () => client.servers(),
       serverOf: (key) => client.serverOf(key),

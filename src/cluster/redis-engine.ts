@@ -69,8 +69,10 @@ export function redisMetrics(metrics: Metrics, store: RedisStore, { redis }: Con
   gauge('sluice_redis_replicas_wanted', 'Replicas waited for (redis.replicas).', () => redis.replicas);
   gauge('sluice_redis_replicas_confirmed', 'Replicas that confirmed the last call.', () => counters.replicasConfirmed);
   const totals: [name: string, help: string, read: () => number][] = [
-    ['calls', 'Calls that wrote a batch of operations.', () => counters.calls],
-    ['operations', 'Operations written; divided by the calls: how well they share them.', () => counters.operations],
+    ['calls', 'Script calls that wrote.', () => counters.calls],
+    ['batches', 'Batches of a partition in them.', () => counters.batches],
+    ['operations', 'Operations in them: messages, logins, cursors.', () => counters.operations],
+    ['sends', 'Messages in them; divided by the calls: how well they share them.', () => counters.sends],
     ['retries', 'Calls repeated because their outcome was not known or Redis was away.', () => counters.retries],
     ['lost_operations', 'Acknowledged operations that Redis had lost.', () => counters.lostOperations],
     ['epochs_raised', 'New epochs after a loss; the clients concerned are told.', () => counters.epochsRaised],

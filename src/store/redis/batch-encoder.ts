@@ -1,22 +1,16 @@
-/** Turns operations into the keys and arguments of one call, and its answers into results. See `apply-script.ts`. */
-import type { AppId, Epoch, Generation, MessageId, PartitionNumber, Seq, Uid } from '../../model/ids.ts';
-import { type MessageIdSequence, messageIdTimeMs } from '../../model/message-id.ts';
+/** Turns operations into the keys and arguments of a call's section. See `apply-script.ts`, and `batch-answers.ts`. */
+import type { AppId, MessageId, PartitionNumber, Uid } from '../../model/ids.ts';
+import type { MessageIdSequence } from '../../model/message-id.ts';
 import { partitionOf } from '../../model/partition.ts';
-import { CLOCK_ERROR_MS_MAX, repeatStatus } from '../dedupe-rules.ts';
-import {
-  type AppendOperation,
-  AppendStatus,
-  type LoginOperation,
-  type LoginStatus,
-  OperationType,
-  type ReauthenticateStatus,
-  type RetentionPolicy,
-} from '../store.ts';
+import { CLOCK_ERROR_MS_MAX } from '../dedupe-rules.ts';
+import { type AppendOperation, type LoginOperation, OperationType, type RetentionPolicy } from '../store.ts';
 import { messageIdAt, OperationCode } from './apply-script.ts';
-import type { RedisArgument, RedisReply } from './client.ts';
+import type { AnsweredBatch } from './batch-answers.ts';
+import type { RedisArgument } from './client.ts';
 import type { PartitionKeys } from './keys.ts';
 import { InternalType, type LaneItem, type Tenure } from './lane-item.ts';
-import { encodeRecord, recordFingerprint, recordMessageId } from './message-record.ts';
+import { encodeRecord } from './message-record.ts';
+import type { CallSection } from './shared-calls.ts';
 
 export interface EncoderOptions {
   readonly partitions: number;
@@ -31,32 +25,20 @@ export interface CallCompany {
   accompany(partition: PartitionNumber): void;
 }
 
-/** An append whose message is stored and whose sender lives in another partition. */
-export interface PendingCopy {
-  readonly operation: AppendOperation;
-  readonly record: Buffer;
-}
-
-/** Told of what an answer asks for. */
-export interface BatchFindings {
-  copyPending(copy: PendingCopy): void;
-  /** The timeline holds `length` messages now. */
-  grew(app: AppId, uid: Uid, length: number): void;
-  /** The same, of a timeline in another partition. */
-  grewElsewhere(app: AppId, uid: Uid, length: number): void;
-}
-
 /** Arguments in front of the operations' own: see the header of the script. */
 const HeaderAt = { Keys: 0, Arguments: 1, LastMessageId: 6, Codes: 8, Senders: 10 } as const;
 const PARTITION_BYTES = 2;
 
-export class EncodedBatch {
+export class EncodedBatch implements AnsweredBatch, CallSection {
   readonly items: readonly LaneItem[];
   readonly copiesMade: readonly MessageId[];
   readonly keys: string[];
   readonly args: RedisArgument[];
   /** Of the appends, in order; undefined for other items. */
-  readonly #records: (Buffer | undefined)[] = [];
+  readonly records: (Buffer | undefined)[] = [];
+  readonly partition: PartitionNumber;
+  readonly partitions: number;
+  readonly joinsTags: boolean;
   readonly #options: EncoderOptions;
   readonly #names: PartitionKeys;
   readonly #tenure: Tenure;
@@ -83,6 +65,9 @@ export class EncodedBatch {
     const { options, keys, tenure, ids, nowMs, host } = context;
     this.items = items;
     this.copiesMade = copiesMade;
+    this.partition = tenure.partition;
+    this.partitions = options.partitions;
+    this.joinsTags = options.joinsTags;
     this.#options = options;
     this.#names = keys;
     this.#tenure = tenure;
@@ -113,40 +98,6 @@ export class EncodedBatch {
     this.args[HeaderAt.LastMessageId] = String(tenure.lastMessageId);
     this.args[HeaderAt.Codes] = this.#codes;
     if (this.#senders.length > 0) this.args[HeaderAt.Senders] = partitionBytes(this.#senders);
-  }
-
-  /** Fills in the results of an answer whose status was Ok. */
-  take(reply: readonly RedisReply[], findings: BatchFindings): void {
-    const epoch = reply[1] as Epoch;
-    let at = 2;
-    for (const [place, item] of this.items.entries()) {
-      switch (item.type) {
-        case OperationType.Append:
-          at = this.#takeAppend(item, this.#records[place]!, epoch, reply, at, findings);
-          break;
-        case OperationType.Login:
-          takeLogin(item, epoch, reply[at++] as number[]);
-          break;
-        case OperationType.Revoke:
-          item.displaced = reply[at++] as Generation[];
-          break;
-        case OperationType.Reauthenticate:
-          item.status = reply[at++] as ReauthenticateStatus;
-          break;
-        case InternalType.Copy:
-          item.placed(reply[at] as Seq, epoch, true);
-          findings.grew(item.app, item.uid, reply[at + 1] as number);
-          at += 2;
-          break;
-        case InternalType.Expire:
-        case InternalType.Verify:
-          item.done();
-          break;
-        case InternalType.Bury:
-          item.buried(true);
-          break;
-      }
-    }
   }
 
   #encode(item: LaneItem, ids: MessageIdSequence): void {
@@ -200,7 +151,7 @@ export class EncodedBatch {
         args.push(item.entryId, item.reason, String(item.deliveries), String(item.deadLettersMax));
         break;
     }
-    this.#records.push(record);
+    this.records.push(record);
   }
 
   #encodeAppend(item: AppendOperation, ids: MessageIdSequence): Buffer {
@@ -264,54 +215,6 @@ export class EncodedBatch {
     );
   }
 
-  #takeAppend(
-    item: AppendOperation,
-    record: Buffer,
-    epoch: Epoch,
-    reply: readonly RedisReply[],
-    at: number,
-    findings: BatchFindings,
-  ): number {
-    const answer = reply[at]!;
-    const isStored = typeof answer === 'number';
-    const stored = isStored ? record : (answer as Buffer);
-    item.status = isStored ? AppendStatus.Stored : repeatStatus(recordFingerprint(stored), recordFingerprint(record));
-    item.messageId = recordMessageId(stored);
-    item.timeMs = messageIdTimeMs(item.messageId);
-    item.epoch = epoch;
-    item.senderEpoch = this.#isHere(item.app, item.sender) ? epoch : (0 as Epoch);
-    item.seq = (isStored ? answer : 0) as Seq;
-    item.senderSeq = 0 as Seq;
-    if (!isStored) return at + 1;
-    findings.grew(item.app, item.target, reply[at + 1] as number);
-    if (!item.copyToSender || item.sender === item.target) return at + 2;
-    if (this.#options.joinsTags) return this.#takeCopy(item, record, reply, at + 2, findings);
-    if (!this.#isHere(item.app, item.sender)) {
-      findings.copyPending({ operation: item, record });
-      return at + 2;
-    }
-    item.senderSeq = reply[at + 2] as Seq;
-    findings.grew(item.app, item.sender, reply[at + 3] as number);
-    return at + 4;
-  }
-
-  #takeCopy(
-    item: AppendOperation,
-    record: Buffer,
-    reply: readonly RedisReply[],
-    at: number,
-    findings: BatchFindings,
-  ): number {
-    const seq = reply[at] as Seq;
-    if (seq === 0) findings.copyPending({ operation: item, record });
-    else {
-      item.senderSeq = seq;
-      item.senderEpoch = reply[at + 2] as Epoch;
-      findings.grewElsewhere(item.app, item.sender, reply[at + 1] as number);
-    }
-    return at + 3;
-  }
-
   #endEntry(stream: string, entryId: string): void {
     this.#useStream(stream);
     this.#codes += OperationCode.EntryDone;
@@ -342,16 +245,4 @@ function partitionBytes(partitions: readonly number[]): Buffer {
   const bytes = Buffer.allocUnsafe(partitions.length * PARTITION_BYTES);
   for (const [place, partition] of partitions.entries()) bytes.writeUInt16BE(partition, place * PARTITION_BYTES);
   return bytes;
-}
-
-function takeLogin(item: LoginOperation, epoch: Epoch, answer: readonly RedisReply[]): void {
-  const [status, generation, cursor, head, floor, issuedAtMs, displaced] = answer;
-  item.status = status as LoginStatus;
-  item.generation = generation as Generation;
-  item.cursor = cursor as Seq;
-  item.head = head as Seq;
-  item.floor = floor as Seq;
-  item.issuedAtMs = issuedAtMs as number;
-  item.displaced = displaced as Generation[];
-  item.epoch = epoch;
 }

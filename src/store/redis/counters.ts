@@ -1,8 +1,10 @@
 /** What the store counts; read by whoever publishes metrics. */
 export class StoreCounters {
-  /** Calls that applied a batch, and the operations in them. Their quotient is how well calls are shared. */
+  /** Script calls that wrote, the batches of partitions and the operations in them, and the messages among those. */
   calls = 0;
+  batches = 0;
   operations = 0;
+  sends = 0;
   /** Calls repeated because their outcome was not known or the server was away. */
   retries = 0;
   /** Acknowledged operations that a server had lost when it came back, and the epochs that began because of it. */

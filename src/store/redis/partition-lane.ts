@@ -13,14 +13,16 @@ import type { AppId, Epoch, MessageId, PartitionNumber, Seq, Uid } from '../../m
 import { MessageIdSequence } from '../../model/message-id.ts';
 import { type Operation, OperationType, RefusalReason } from '../store.ts';
 import { FenceStatus } from './apply-script.ts';
-import { type BatchFindings, EncodedBatch, type EncoderOptions, type PendingCopy } from './batch-encoder.ts';
-import { CallOutcome, RedisCallError, type RedisReply } from './client.ts';
+import { type BatchFindings, type PendingCopy, takeAnswers } from './batch-answers.ts';
+import { EncodedBatch, type EncoderOptions } from './batch-encoder.ts';
 import type { CallWave, WaveMember } from './call-wave.ts';
+import { CallOutcome, RedisCallError, type RedisReply } from './client.ts';
 import type { StoreCounters } from './counters.ts';
 import type { PartitionKeys } from './keys.ts';
-import { type CopyItem, CopyRoute, InternalType, isOperation, type LaneItem, type Tenure } from './lane-item.ts';
+import { type CopyItem, type CopyRoute, InternalType, isOperation, type LaneItem, type Tenure } from './lane-item.ts';
 import type { LossLedger } from './loss-ledger.ts';
 import { type Report, ReportQueue } from './report-queue.ts';
+import { SenderCopies } from './sender-copies.ts';
 import type { SharedCalls } from './shared-calls.ts';
 
 export interface LaneOptions extends EncoderOptions {
@@ -56,8 +58,6 @@ type LaneState = (typeof LaneState)[keyof typeof LaneState];
 
 const RETRY_MS_MIN = 5;
 const RETRY_MS_MAX = 100;
-/** Notes of copies that were made are removed with the next batch, or alone after so long. */
-const COPIES_MADE_MS = 50;
 /** Beyond the app's number of messages by so many, a timeline is trimmed. */
 const TRIM_SLACK = 64;
 
@@ -73,10 +73,8 @@ export class PartitionLane implements BatchFindings, WaveMember {
   #queue: LaneItem[] = [];
   #current: EncodedBatch | undefined;
   #report: Report | undefined;
-  #copiesMade: MessageId[] = [];
+  readonly #copies: SenderCopies;
   #isRunning = false;
-  #copiesUnderWay = 0;
-  #hasLeftCopies = false;
   readonly #toTrim = new Set<string>();
   #settled: (() => void)[] = [];
 
@@ -88,6 +86,7 @@ export class PartitionLane implements BatchFindings, WaveMember {
     this.#host = host;
     this.#ids = new MessageIdSequence(tenure.partition);
     this.#ids.skipPast(tenure.lastMessageId);
+    this.#copies = new SenderCopies(options.clock, host, () => this.#start());
     this.#reports = new ReportQueue(options.clock, options.copyWaitMs, (operations) => host.committed(operations));
   }
 
@@ -96,7 +95,7 @@ export class PartitionLane implements BatchFindings, WaveMember {
   }
 
   get isIdle(): boolean {
-    return !this.#isRunning && this.#copiesUnderWay === 0 && this.#copiesMade.length === 0 && this.#reports.isEmpty;
+    return !this.#isRunning && this.#copies.isIdle && this.#reports.isEmpty;
   }
 
   push(item: LaneItem): void {
@@ -138,37 +137,18 @@ export class PartitionLane implements BatchFindings, WaveMember {
     return open.filter(isOperation);
   }
 
-  copyPending({ operation, record }: PendingCopy): void {
-    const report = this.#report!;
-    const { messageId, app, sender } = operation;
-    const placed = (seq: Seq, epoch: Epoch, isMade: boolean): void => {
-      this.#copiesUnderWay--;
-      report.copiesAwaited--;
-      if (!this.#reports.isReported(report)) {
-        operation.senderSeq = seq;
-        operation.senderEpoch = epoch;
-      }
-      this.#copyEnded(messageId, isMade);
-      this.#reports.flush();
-    };
-    report.copiesAwaited++;
-    this.#copiesUnderWay++;
-    if (this.#copy(app, sender, messageId, record, placed) === CopyRoute.Here) return;
-    report.copiesAwaited--;
-    this.#copiesUnderWay--;
+  copyPending(copy: PendingCopy): void {
+    this.#copies.make(copy, this.#report!, this.#reports);
   }
 
   /** Makes a copy that an earlier owner, or an earlier life of this one, left behind. */
   finishCopy(app: AppId, uid: Uid, messageId: MessageId, record: Buffer): void {
-    const placed = (_seq: Seq, _epoch: Epoch, isMade: boolean): void => this.#copyEnded(messageId, isMade);
-    this.#copy(app, uid, messageId, record, placed);
+    this.#copies.finish(app, uid, messageId, record);
   }
 
   /** Whether a noted copy has to be made again; asked, it forgets. */
   takeLeftCopies(): boolean {
-    const hasLeft = this.#hasLeftCopies;
-    this.#hasLeftCopies = false;
-    return hasLeft;
+    return this.#copies.takeLeft();
   }
 
   grewElsewhere(app: AppId, uid: Uid, length: number): void {
@@ -182,23 +162,6 @@ export class PartitionLane implements BatchFindings, WaveMember {
     if (this.#toTrim.has(name)) return;
     this.#toTrim.add(name);
     this.push({ type: InternalType.Trim, app, uid });
-  }
-
-  #copy(app: AppId, uid: Uid, messageId: MessageId, record: Buffer, placed: CopyItem['placed']): CopyRoute {
-    const handedOver = (): void => this.#copyEnded(messageId, true);
-    const route = this.#host.copy({ type: InternalType.Copy, app, uid, messageId, record, placed, handedOver });
-    if (route === CopyRoute.Nowhere) this.#hasLeftCopies = true;
-    return route;
-  }
-
-  /** Forgets the note of a copy that is made, or remembers that there is one to be made. */
-  #copyEnded(messageId: MessageId, isMade: boolean): void {
-    if (!isMade) {
-      this.#hasLeftCopies = true;
-      return;
-    }
-    this.#copiesMade.push(messageId);
-    if (this.#copiesMade.length === 1) this.#options.clock.setTimer(() => this.#start(), COPIES_MADE_MS);
   }
 
   /** Goes with the wave that is beginning: another partition's batch writes here. Not while a call of its own is out. */
@@ -222,7 +185,7 @@ export class PartitionLane implements BatchFindings, WaveMember {
   readonly #next = (): void => {
     this.#current = undefined;
     this.#isRunning = false;
-    if (this.#queue.length + this.#copiesMade.length > 0) this.#start();
+    if (this.#queue.length + this.#copies.made.length > 0) this.#start();
   };
 
   #start(): void {
@@ -243,7 +206,7 @@ export class PartitionLane implements BatchFindings, WaveMember {
     }
     const items = count === queue.length ? queue : queue.slice(0, count);
     this.#queue = count === queue.length ? [] : queue.slice(count);
-    const copiesMade = this.#copiesMade.splice(0, batchOperationsMax);
+    const copiesMade = this.#copies.made.splice(0, batchOperationsMax);
     const { keys, tenure } = this;
     const context = { options: this.#options, keys, tenure, ids: this.#ids, nowMs: clock.wallMs(), host: this.#host };
     return new EncodedBatch(items, copiesMade, context);
@@ -280,7 +243,7 @@ export class PartitionLane implements BatchFindings, WaveMember {
     const answers = reply as RedisReply[];
     switch (answers[0]) {
       case FenceStatus.Ok:
-        counters.calls++;
+        counters.batches++;
         this.#settle(batch, answers, replicas);
         return true;
       case FenceStatus.Fenced:
@@ -301,8 +264,12 @@ export class PartitionLane implements BatchFindings, WaveMember {
     counters.operations += operations.length;
     if (confirm) counters.noteReplicas(replicas);
     this.#report = this.#reports.add(operations);
-    batch.take(answers, this);
-    for (const operation of operations) if (operation.type === OperationType.Append) operation.replicas = replicas;
+    takeAnswers(batch, answers, this);
+    for (const operation of operations) {
+      if (operation.type !== OperationType.Append) continue;
+      counters.sends++;
+      operation.replicas = replicas;
+    }
     this.#reports.flush();
     this.#wake();
   }
@@ -311,7 +278,7 @@ export class PartitionLane implements BatchFindings, WaveMember {
   async #refuse(batch: EncodedBatch): Promise<void> {
     const items = [...batch.items, ...this.#queue];
     this.#queue = items.filter((item) => !isOperation(item));
-    this.#copiesMade.unshift(...batch.copiesMade);
+    this.#copies.made.unshift(...batch.copiesMade);
     this.#host.refused(items.filter(isOperation), RefusalReason.Unavailable);
     await delay(this.#options.clock, RETRY_MS_MAX);
   }

@@ -125,13 +125,13 @@ export class RedisConnection implements RedisServer {
     }
   }
 
-  /** The calls of a tick leave in one write. */
+  /** Calls that are made in a row leave in one write. */
   #gather(): void {
     if (this.#isGathering) return;
     const { stream } = this.#redis;
     this.#isGathering = true;
     stream.cork();
-    this.#options.clock.defer(() => {
+    queueMicrotask(() => {
       this.#isGathering = false;
       stream.uncork();
     });

@@ -38,8 +38,8 @@ import { type LaneHost, PartitionLane } from './partition-lane.ts';
 import { epochAt, type FullOptions, type RedisStoreOptions, withDefaults } from './redis-store-options.ts';
 import { Refusals } from './refusals.ts';
 import { retried } from './retried.ts';
-import { SharedCalls } from './shared-calls.ts';
 import { checkServers, type ServerFacts } from './server-check.ts';
+import { SharedCalls } from './shared-calls.ts';
 import { loadMeta, type StoreMeta, writeMeta } from './store-meta.ts';
 import { StoreReader } from './store-reader.ts';
 import { Sweeper } from './sweeper.ts';
@@ -82,7 +82,7 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
       intervalMs: this.#options.callIntervalMs,
       operationsMax: this.#options.callOperationsMax,
     });
-    this.#calls = new SharedCalls(options.client);
+    this.#calls = new SharedCalls(options.client, this.counters);
     this.#refusals = new Refusals(options.clock, (operation, reason) => this.#sink?.refused(operation, reason));
   }
 

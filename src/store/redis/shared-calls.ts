@@ -4,6 +4,7 @@
  */
 import { APPLY } from './apply-script.ts';
 import type { RedisArgument, RedisClient, RedisReply, ScriptAnswer } from './client.ts';
+import type { StoreCounters } from './counters.ts';
 
 /** A batch of one partition. */
 export interface CallSection {
@@ -20,10 +21,12 @@ export class SharedCalls {
   readonly #client: RedisClient;
   /** Wait for replicas after each call. */
   readonly #confirm: boolean;
+  readonly #counters: StoreCounters;
   #waiting: Waiting[] = [];
 
-  constructor(client: RedisClient) {
+  constructor(client: RedisClient, counters: StoreCounters) {
     this.#client = client;
+    this.#counters = counters;
     this.#confirm = client.replicasWanted > 0;
   }
 
@@ -48,8 +51,10 @@ export class SharedCalls {
     }
     this.#client.run(APPLY, keys, args, this.#confirm).then(
       ({ reply, replicas }) => {
+        this.#counters.calls++;
         const answers = reply as readonly RedisReply[];
-        for (const [place, { resolve }] of sections.entries()) resolve({ reply: answers[place] as RedisReply, replicas });
+        for (const [place, { resolve }] of sections.entries())
+          resolve({ reply: answers[place] as RedisReply, replicas });
       },
       (error: unknown) => {
         for (const { reject } of sections) reject(error);
