@@ -25,12 +25,12 @@ import {
   type UserState,
 } from '../store.ts';
 import { FenceStatus } from './apply-script.ts';
-import { CallWave } from './call-wave.ts';
 import type { RedisReply } from './client.ts';
 import { finishCopies } from './copy-backlog.ts';
 import { StoreCounters } from './counters.ts';
 import { RAISE_EPOCH } from './fence-scripts.ts';
 import { StoreKeys } from './keys.ts';
+import { type LaneCalls, laneCalls } from './lane-calls.ts';
 import { type BuryItem, type CopyItem, CopyRoute, type Tenure } from './lane-item.ts';
 import { LapsedLanes } from './lapsed-lanes.ts';
 import { type LeaseHost, Leases } from './leases.ts';
@@ -39,7 +39,6 @@ import { epochAt, type FullOptions, type RedisStoreOptions, withDefaults } from 
 import { Refusals } from './refusals.ts';
 import { retried } from './retried.ts';
 import { checkServers, type ServerFacts } from './server-check.ts';
-import { SharedCalls } from './shared-calls.ts';
 import { loadMeta, type StoreMeta, writeMeta } from './store-meta.ts';
 import { StoreReader } from './store-reader.ts';
 import { Sweeper } from './sweeper.ts';
@@ -63,8 +62,7 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
   #state: StoreState = StoreState.Opening;
   #underWay = 0;
   readonly #refusals: Refusals;
-  readonly #wave: CallWave;
-  readonly #calls: SharedCalls;
+  readonly #calls: LaneCalls;
   /** Among the logics. */
   #name = '';
   #closing: Promise<void> | undefined;
@@ -76,13 +74,7 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
     this.#sweeper = new Sweeper(this.#options, () => this.#lanes);
     this.#keys = new StoreKeys(this.#options.keyPrefix);
     this.#reader = new StoreReader(this.#options);
-    this.#wave = new CallWave({
-      clock: options.clock,
-      whole: options.client.joinsTags,
-      intervalMs: this.#options.callIntervalMs,
-      operationsMax: this.#options.callOperationsMax,
-    });
-    this.#calls = new SharedCalls(options.client, this.counters);
+    this.#calls = laneCalls(this.#options, this.counters);
     this.#refusals = new Refusals(options.clock, (operation, reason) => this.#sink?.refused(operation, reason));
   }
 
@@ -216,16 +208,9 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
 
   acquired(tenure: Tenure, hasRisen: boolean): void {
     const { partition, ownerEpoch, epoch } = tenure;
-    const { client, events } = this.#options;
-    const options = {
-      ...this.#options,
-      partitions: this.#meta!.partitions,
-      counters: this.counters,
-      wave: this.#wave,
-      calls: this.#calls,
-      joinsTags: client.joinsTags,
-      confirm: client.replicasWanted > 0,
-    };
+    const { events } = this.#options;
+    const { partitions } = this.#meta!;
+    const options = { ...this.#options, ...this.#calls, partitions, counters: this.counters };
     const { ledger, isBehind } = this.#lapsed.resume(tenure);
     const lane = new PartitionLane(tenure, this.#keys.partition(partition), options, this, ledger);
     this.#lanes[partition] = lane;
