@@ -53,11 +53,11 @@ export class SharedCalls {
       ({ reply, replicas }) => {
         this.#counters.calls++;
         const answers = reply as readonly RedisReply[];
-        for (const [place, { resolve }] of sections.entries())
-          resolve({ reply: answers[place] as RedisReply, replicas });
+        for (const [place, section] of sections.entries())
+          section.resolve({ reply: answers[place] as RedisReply, replicas });
       },
       (error: unknown) => {
-        for (const { reject } of sections) reject(error);
+        for (const section of sections) section.reject(error);
       },
     );
   };
