@@ -37,14 +37,15 @@ async function survives(context: TestContext, redis: RedisChoice, names: readonl
   rmSync(folder, { recursive: true, force: true });
 }
 
-test('three logics, of which one dies, freezes and leaves, on a Redis that is killed and flushed: only what was flushed is lost, and everybody is told', (context) =>
+test('three logics, of which one dies, freezes and is cut off, all restarted one after the other, on a Redis that is killed and flushed: only what was flushed is lost, and everybody is told', (context) =>
   survives(context, { kind: RedisKind.Single, fsync: 'always', replicas: 0 }, [
     'redis-kill',
     'redis-flush',
     'logic-kill',
     'peer-die',
     'peer-freeze',
-    'peer-restart',
+    'peer-deaf',
+    'rolling-restart',
   ]));
 
 test('a cluster whose primaries are killed and replaced by replicas that had confirmed loses nothing', (context) =>
@@ -53,5 +54,6 @@ test('a cluster whose primaries are killed and replaced by replicas that had con
     'redis-failover',
     'redis-pause',
     'logic-kill',
+    'peer-cut',
     'gate-kill',
   ]));

@@ -14,6 +14,7 @@ export const SYSTEM_FAULTS = [
   'api-freeze',
   'primary-kill',
   'primary-pause',
+  'rolling-restart',
 ] as const;
 export type SystemFault = (typeof SYSTEM_FAULTS)[number];
 
@@ -34,7 +35,7 @@ export const REDIS_FAULTS = ['redis-kill', 'redis-failover', 'redis-pause', 'red
 export type RedisFault = (typeof REDIS_FAULTS)[number];
 
 /** Faults of logics beside the system's own (`peer-logics.ts`). */
-export const PEER_FAULTS = ['peer-kill', 'peer-die', 'peer-freeze', 'peer-restart'] as const;
+export const PEER_FAULTS = ['peer-kill', 'peer-die', 'peer-freeze', 'peer-restart', 'peer-deaf', 'peer-cut'] as const;
 export type PeerFault = (typeof PEER_FAULTS)[number];
 
 export type FaultName = SystemFault | ClientFault | RedisFault | PeerFault;

@@ -5,6 +5,8 @@
  *   peer-die       SIGKILL of process and primary: its partitions go to the others after its lease; then another joins
  *   peer-freeze    SIGSTOP past its lease, SIGCONT: the others have its partitions, it must write nothing
  *   peer-restart   SIGTERM, and started again: partitions go and come back without waiting
+ *   peer-deaf      its packets to and from Redis go nowhere, past its lease: it must stop before the others have its partitions
+ *   peer-cut       the same between it and all gates and apis: it goes on owning, and they wait for it
  *
  * Not one connection of a client drops by any of them.
  */
@@ -14,11 +16,17 @@ import { type Clock, delay } from '../../src/clock/clock.ts';
 import { freePort } from '../../test/support/redis-server.ts';
 import { type RoleProcess, startRole } from '../../test/support/role-process.ts';
 import type { SeededRandom } from '../../test/support/seeded-random.ts';
+import { NO_FAULTS } from '../chaos/chaos-faults.ts';
+import { ChaosProxy } from '../chaos/chaos-proxy.ts';
 import type { PeerFault } from './fault-schedule.ts';
 
 /** Short, so that a run sees many leases end; the silence after which a primary kills its logic is longer. */
 export const PEER_LEASE_MS = 2000;
 const FREEZE_MS = 3000;
+/** Longer than a lease, and than the heartbeats of the trunk that may be missed. */
+const CUT_MS = 4500;
+const TRUNK_HEARTBEAT_MS = 1000;
+const PROXY_MS_MAX = 4 * 3_600_000;
 const AWAY_MS_MAX = 2000;
 const READY_MS_MAX = 30_000;
 const POLL_MS = 50;
@@ -33,41 +41,50 @@ export interface PeerOptions {
 }
 
 interface Peer {
-  readonly port: number;
+  /** Of its configuration. */
+  readonly keys: Readonly<Record<string, string>>;
+  /** Where gates and apis dial it. */
+  readonly trunk: ChaosProxy;
+  /** Where it finds Redis; not with a cluster. */
+  readonly redis: ChaosProxy | undefined;
   process: RoleProcess;
 }
 
 export class PeerLogics {
   /** Keys for the system whose gates dial them all. */
-  readonly config: Readonly<Record<string, string>>;
+  config: Readonly<Record<string, string>> = {};
   readonly #options: PeerOptions;
   readonly #keys: Readonly<Record<string, string>>;
   readonly #peers: Peer[] = [];
 
-  private constructor(options: PeerOptions, ports: readonly number[]) {
-    const listen = ports.map((port) => `127.0.0.1:${port}`);
+  private constructor(options: PeerOptions) {
+    const times = { 'redis.leaseMs': String(PEER_LEASE_MS), 'trunk.heartbeatMs': String(TRUNK_HEARTBEAT_MS) };
     this.#options = options;
-    this.#keys = { ...options.redis, 'redis.leaseMs': String(PEER_LEASE_MS), 'trunk.secret': SECRET };
-    this.config = { ...this.#keys, 'trunk.listen': listen[0]!, 'trunk.logics': listen.join(',') };
+    this.#keys = { ...options.redis, ...times, 'trunk.secret': SECRET };
   }
 
   /** The system's own logic is the first; the others run when this resolves. */
   static async start(options: PeerOptions): Promise<PeerLogics> {
-    const ports: number[] = [];
-    for (let i = 0; i <= options.count; i++) ports.push(await freePort());
-    const peers = new PeerLogics(options, ports);
-    for (const port of ports.slice(1)) peers.#peers.push({ port, process: await peers.#startOn(port) });
+    const own = `127.0.0.1:${await freePort()}`;
+    const peers = new PeerLogics(options);
+    for (let i = 0; i < options.count; i++) peers.#peers.push(await peers.#makePeer());
+    const logics = [own, ...peers.#peers.map(({ trunk }) => `127.0.0.1:${trunk.port}`)];
+    peers.config = { ...peers.#keys, 'trunk.listen': own, 'trunk.logics': logics.join(',') };
     return peers;
+  }
+
+  get count(): number {
+    return this.#peers.length;
   }
 
   get logs(): string {
     return this.#peers.map(({ process }) => process.logs).join('');
   }
 
-  /** Resolves when the peer is there again. */
-  async happen(fault: PeerFault): Promise<void> {
+  /** Resolves when the peer is there again. @param place of the peer; any when left out */
+  async happen(fault: PeerFault, place?: number): Promise<void> {
     const { clock, random } = this.#options;
-    const peer = this.#peers[random.below(this.#peers.length)]!;
+    const peer = this.#peers[place ?? random.below(this.#peers.length)]!;
     switch (fault) {
       case 'peer-kill':
         process.kill(pidOf(peer, 'logic-1'), 'SIGKILL');
@@ -84,6 +101,12 @@ export class PeerLogics {
       case 'peer-freeze':
         await this.#freeze(pidOf(peer, 'logic-1'));
         break;
+      case 'peer-deaf':
+        await this.#cut(peer.redis);
+        break;
+      case 'peer-cut':
+        await this.#cut(peer.trunk);
+        break;
       case 'peer-restart':
         await peer.process.stop();
         await delay(clock, AWAY_MS_MAX * random.fraction());
@@ -95,6 +118,25 @@ export class PeerLogics {
 
   async stop(): Promise<void> {
     await Promise.all(this.#peers.map(({ process }) => process.stop()));
+    await Promise.all(this.#peers.flatMap(({ trunk, redis }) => [trunk.stop(), redis?.stop()]));
+  }
+
+  async #makePeer(): Promise<Peer> {
+    const { clock, redis } = this.#options;
+    const port = await freePort();
+    const through = (targetPort: number): Promise<ChaosProxy> =>
+      ChaosProxy.start({ clock, targetPort, maxMs: PROXY_MS_MAX });
+    const isCluster = redis['redis.cluster'] === 'true';
+    const toRedis = isCluster ? undefined : await through(Number(redis['redis.servers']?.split(':')[1]));
+    const servers = toRedis === undefined ? {} : { 'redis.servers': `127.0.0.1:${toRedis.port}` };
+    const keys = { ...this.#keys, ...servers, 'trunk.listen': `127.0.0.1:${port}` };
+    return { keys, trunk: await through(port), redis: toRedis, process: await startRole('logic', keys) };
+  }
+
+  async #cut(proxy: ChaosProxy | undefined): Promise<void> {
+    proxy?.setFaults({ blackHole: 'both' });
+    await delay(this.#options.clock, CUT_MS);
+    proxy?.setFaults(NO_FAULTS);
   }
 
   async #freeze(pid: number): Promise<void> {
@@ -108,11 +150,7 @@ export class PeerLogics {
 
   async #again(peer: Peer): Promise<void> {
     await peer.process.stop();
-    peer.process = await this.#startOn(peer.port);
-  }
-
-  #startOn(port: number): Promise<RoleProcess> {
-    return startRole('logic', { ...this.#keys, 'trunk.listen': `127.0.0.1:${port}` });
+    peer.process = await startRole('logic', peer.keys);
   }
 
   async #ready({ process }: Peer): Promise<void> {

@@ -62,7 +62,9 @@ export class Surroundings {
   get faults(): readonly SurroundingFault[] {
     const isCluster = this.#options.redis.kind === RedisKind.Cluster;
     const ofRedis = REDIS_FAULTS.filter((fault) => isCluster || fault !== 'redis-failover');
-    return [...ofRedis, ...(this.#peers === undefined ? [] : PEER_FAULTS)];
+    // The members of a cluster tell a logic where they are: it cannot be led past a proxy.
+    const ofPeers = PEER_FAULTS.filter((fault) => !isCluster || fault !== 'peer-deaf');
+    return [...ofRedis, ...(this.#peers === undefined ? [] : ofPeers)];
   }
 
   /** When acknowledged messages may have gone with Redis. */
@@ -78,6 +80,13 @@ export class Surroundings {
       else await this.#peers?.happen(fault);
       if (this.losses.length > before) system.loginsLost();
     });
+  }
+
+  /** One after the other, in good order. */
+  async restart(system: SystemFaults): Promise<void> {
+    for (let place = 0; place < (this.#peers?.count ?? 0); place++) {
+      await system.sparingAll('rolling-restart', () => this.#peers!.happen('peer-restart', place));
+    }
   }
 
   async stop(): Promise<void> {

@@ -6,6 +6,7 @@
  *   gate          only its own connections drop
  *   primary       none drops until the next primary listens; logic is gone within a second; the old gates drain
  *   frozen        killed after 5 s of silence, and replaced
+ *   restart       in good order: exit 0, and each connection ends once
  */
 import { type Clock, delay } from '../../src/clock/clock.ts';
 import { runsUnderTitle } from '../../src/cluster/process-probe.ts';
@@ -106,6 +107,9 @@ export class SystemFaults {
       case 'primary-kill':
         await this.#killPrimary();
         break;
+      case 'rolling-restart':
+        await this.#restart(fault);
+        break;
     }
     await this.#progress(fault);
   }
@@ -191,6 +195,19 @@ export class SystemFaults {
     }
   }
 
+  async #restart(fault: SystemFault): Promise<void> {
+    const connections = this.#options.witnesses.reduce((sum, { start }) => sum + start.spec.devices.length, 0);
+    const dropsBefore = await this.#drops();
+    this.#system.kill('primary', 'SIGTERM');
+    const code = await this.#system.exited;
+    if (code !== 0) this.problems.push(`${fault}: the system ended with ${code}`);
+    this.#system = await this.#options.startAgain();
+    this.#exitsMs = [];
+    await this.#progress(fault);
+    const dropped = (await this.#drops()) - dropsBefore;
+    if (dropped > connections) this.problems.push(`${fault}: ${dropped} ends of ${connections} connections`);
+  }
+
   /** A signal that ends in an exit. */
   #signal(role: string, signal: NodeJS.Signals): number {
     this.#exitsMs.push(this.#options.clock.monotonicMs());
@@ -261,7 +278,7 @@ export class SystemFaults {
 /** Exits that the supervisor counts. */
 function restartsOf(fault: SystemFault): number {
   if (fault === 'gate-crash-loop') return CRASHES;
-  return fault.endsWith('-pause') || fault === 'primary-kill' ? 0 : 1;
+  return fault.endsWith('-pause') || fault === 'primary-kill' || fault === 'rolling-restart' ? 0 : 1;
 }
 
 function runs(pid: number, role: string): boolean {

@@ -212,6 +212,7 @@ class TortureRun {
       if (fault === undefined) continue;
       const faultMs = clock.monotonicMs();
       const before = this.#systemFaults.problems.length;
+      if (fault === 'rolling-restart') await this.#surroundings?.restart(this.#systemFaults);
       if (isSurroundingFault(fault)) await this.#surroundings?.happen(fault, this.#systemFaults);
       else await this.#systemFaults.happen(fault);
       this.#count(fault);
