@@ -75,24 +75,25 @@ describe('under load, two gates and a logic', () => {
     for (const role of [first, second, logic]) await role.stop();
   });
 
-  it('G10: a rolling restart of every role, one after the other', async () => {
-    let folder = '';
-    const { start, ports } = await cluster(() => folder);
-    const logic = await start.logic();
-    folder = logic.folder;
-    const running: Record<string, RoleProcess> = { logic };
-    for (const name of ['gate 1', 'gate 2', 'api'] as const) running[name] = await start[name]();
+  /** Everything of `start`, then each of `order` stopped in good order and started again, under load; judged. */
+  async function restarted(
+    start: Readonly<Record<string, () => Promise<RoleProcess>>>,
+    order: readonly string[],
+    ports: readonly number[],
+  ): Promise<void> {
+    const running: Record<string, RoleProcess> = {};
+    for (const name of Object.keys(start)) running[name] = await start[name]!();
     const ready = (): Promise<boolean> =>
       Promise.all(Object.values(running).map((role) => role.isReady())).then((all) => all.every(Boolean));
     await until(ready, 'everything is ready');
     crowd = new WatchedCrowd(USERS, ports);
     await crowd.start();
-    for (const name of ['gate 1', 'logic', 'gate 2', 'api'] as const) {
+    for (const name of order) {
       await crowd.talk(100);
       const role = running[name] as RoleProcess;
       role.signal('SIGTERM');
       assert.equal(await role.exited, 0, name);
-      running[name] = await start[name]();
+      running[name] = await start[name]!();
       await until(ready, `everything is ready after ${name}`);
     }
     await crowd.talk(100);
@@ -101,37 +102,43 @@ describe('under load, two gates and a logic', () => {
     assert.equal(report.looked.readersAtEnd, USERS);
     assert.deepEqual(crowd.problems, []);
     assert.ok(crowd.longestOutageMs <= OUTAGE_MS_MAX, `offline for ${crowd.longestOutageMs} ms`);
+    for (const role of Object.values(running)) await role.stop();
+  }
+
+  it('G10: a rolling restart of every role, one after the other', async () => {
+    let folder = '';
+    const { start, ports } = await cluster(() => folder);
+    const logic = async (): Promise<RoleProcess> => {
+      const role = await start.logic();
+      if (folder === '') folder = role.folder;
+      return role;
+    };
+    await restarted(
+      { logic, 'gate 1': start['gate 1'], 'gate 2': start['gate 2'], api: start.api },
+      ['gate 1', 'logic', 'gate 2', 'api'],
+      ports,
+    );
   });
 
-  it('G10: a rolling restart of two logics that share a Redis', async () => {
+  it('G10: a rolling restart of every role, two gates, two logics and an api on a Redis', async () => {
     const redis = await RedisTestServer.start();
     try {
-      const [one, two, clients] = [await freePort(), await freePort(), await freePort()];
+      const ports = await Promise.all([1, 2, 3, 4, 5].map(() => freePort()));
+      const [one, two, first, second, http] = ports as [number, number, number, number, number];
       const store = { 'store.engine': 'redis', 'redis.servers': `127.0.0.1:${redis.port}` };
       const shared = { ...store, 'trunk.secret': SECRET };
       const links = { ...shared, 'trunk.logics': `127.0.0.1:${one},127.0.0.1:${two}` };
-      const startLogic = (port: number): Promise<RoleProcess> =>
-        startRole('logic', { ...shared, 'trunk.listen': `127.0.0.1:${port}` });
-      const logics = [await startLogic(one), await startLogic(two)];
-      const gate = await startRole('gate', { ...links, 'gate.port': String(clients) });
-      await until(() => gate.isReady(), 'the gate is ready');
-      crowd = new WatchedCrowd(USERS, [clients]);
-      await crowd.start();
-      for (const [index, port] of [one, two].entries()) {
-        await crowd.talk(100);
-        const logic = logics[index] as RoleProcess;
-        logic.signal('SIGTERM');
-        assert.equal(await logic.exited, 0);
-        await crowd.talk(100);
-        logics[index] = await startLogic(port);
-      }
-      await crowd.talk(100);
-      const report = await crowd.judge();
-      assert.ok(report.ok, formatReport(report));
-      assert.equal(report.looked.readersAtEnd, USERS);
-      assert.deepEqual(crowd.problems, []);
-      assert.equal(crowd.logins, USERS, 'no connection is lost');
-      for (const role of [gate, ...logics]) await role.stop();
+      const drain = { 'gate.drainMs': String(DRAIN_MS) };
+      const logic = (port: number) => () => startRole('logic', { ...shared, 'trunk.listen': `127.0.0.1:${port}` });
+      const gate = (port: number) => () => startRole('gate', { ...links, ...drain, 'gate.port': String(port) });
+      const start = {
+        'logic 1': logic(one),
+        'logic 2': logic(two),
+        'gate 1': gate(first),
+        'gate 2': gate(second),
+        api: () => startRole('api', { ...links, 'api.port': String(http) }),
+      };
+      await restarted(start, ['gate 1', 'logic 1', 'gate 2', 'logic 2', 'api'], [first, second]);
     } finally {
       await redis.stop();
     }

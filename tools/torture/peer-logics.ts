@@ -118,7 +118,8 @@ export class PeerLogics {
 
   async stop(): Promise<void> {
     await Promise.all(this.#peers.map(({ process }) => process.stop()));
-    await Promise.all(this.#peers.flatMap(({ trunk, redis }) => [trunk.stop(), redis?.stop()]));
+    const proxies = this.#peers.flatMap(({ trunk, redis }) => (redis === undefined ? [trunk] : [trunk, redis]));
+    await Promise.all(proxies.map((proxy) => proxy.stop()));
   }
 
   async #makePeer(): Promise<Peer> {
