@@ -28,13 +28,11 @@ export class Fleet {
   readonly users: number;
   readonly runId: string;
   readonly #loads: LoadProcess[];
-  readonly #share: number;
 
   private constructor(plan: FleetPlan, random: Random) {
     this.users = plan.users;
     this.runId = randomHex(random, RUN_ID_BYTES);
     const processes = Math.max(plan.processesMin ?? 1, Math.ceil(plan.users / (openFilesMax() - DESCRIPTORS_RESERVED)));
-    this.#share = Math.ceil(plan.users / processes);
     this.#loads = Array.from({ length: processes }, () => new LoadProcess(plan.nodeFlags));
   }
 
@@ -48,8 +46,8 @@ export class Fleet {
           secret: DEVELOPMENT_SECRET,
           host: plan.host,
           port: plan.port,
-          users: fleet.#share,
-          firstUser: i * fleet.#share,
+          users: fleet.#shareOf(plan.users, i),
+          firstUser: Math.floor((i * plan.users) / count),
           runId: fleet.runId,
           atOnce: Math.max(1, Math.ceil(plan.atOnce / count)),
           addressGroup: i,
@@ -136,10 +134,10 @@ export class Fleet {
     for (const load of this.#loads) load.end();
   }
 
-  /** How many of `total` belong to one process: all have about as many. */
+  /** How many of `total` belong to one process: all have about as many, and together exactly `total`. */
   #shareOf(total: number, index: number): number {
     const count = this.#loads.length;
-    return Math.min(this.#share, Math.floor(total / count) + Number(index < total % count));
+    return Math.floor(((index + 1) * total) / count) - Math.floor((index * total) / count);
   }
 }
 

@@ -17,7 +17,7 @@ import { exitOnFault } from './process-faults.ts';
 import { processTitle } from './process-probe.ts';
 import { type Orphan, RunDirectory } from './run-directory.ts';
 import { RoleStartError } from './running-role.ts';
-import { prefer, spawnChild } from './spawn-child.ts';
+import { setProcessPriority, spawnChild } from './spawn-child.ts';
 import { Supervisor, SupervisorError } from './supervisor.ts';
 import { httpPort, type ProcessCounts, processCounts, type SystemPart } from './system-part.ts';
 
@@ -107,6 +107,14 @@ function isPreferred(config: Config, role: ChildRole): boolean {
   return (role === 'logic' || role === 'api') && config[role].priority === 'high';
 }
 
+/** The primary starts what is to go first, and must not be late itself. */
+function raisePriority(config: Config, log: RootLogger): boolean {
+  if (!isPreferred(config, 'logic') && !isPreferred(config, 'api')) return false;
+  const isRaised = setProcessPriority(process.pid, true);
+  if (!isRaised) log.warn({}, 'the system allows no higher priority than that of others');
+  return isRaised;
+}
+
 class Primary {
   readonly #parts: PrimaryParts;
   readonly #supervisor: Supervisor;
@@ -117,13 +125,14 @@ class Primary {
     const { config, part, processes, dataDirectory, run, clock, log, gatePort } = parts;
     this.#parts = parts;
     const metrics = new Metrics();
+    const isRaised = raisePriority(config, log);
     this.#supervisor = new Supervisor({
       clock,
       log,
       spawn: (spec, events) => {
         const child = spawnChild(spec, events, v8Flags(config, spec.role));
-        if (isPreferred(config, spec.role) && !prefer(child.pid))
-          log.warn({ role: spec.role }, 'the system allows no higher priority');
+        // Children begin with what the primary has.
+        if (isRaised && child.pid > 0) setProcessPriority(child.pid, isPreferred(config, spec.role));
         return child;
       },
       processes,

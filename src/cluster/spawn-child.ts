@@ -21,10 +21,11 @@ export function spawnChild(spec: ChildSpec, events: ChildEvents, v8Flags: readon
   return new ProcessHandle(child, events);
 }
 
-/** Asks the system to run a process before others; false when it does not let us. */
-export function prefer(pid: number): boolean {
+/** Asks the system to run a process before others, or like them; false when it does not let us. */
+export function setProcessPriority(pid: number, isHigh: boolean): boolean {
+  const { PRIORITY_HIGH, PRIORITY_NORMAL } = constants.priority;
   try {
-    setPriority(pid, constants.priority.PRIORITY_ABOVE_NORMAL);
+    setPriority(pid, isHigh ? PRIORITY_HIGH : PRIORITY_NORMAL);
     return true;
   } catch {
     return false;

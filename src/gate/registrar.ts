@@ -21,7 +21,7 @@ import type { RequestTracker } from './request-tracker.ts';
 import type { SessionPartitions } from './session-partitions.ts';
 
 /** Sessions of this gate that owners may have before they have answered; there may be dozens of gates. */
-const WINDOW = 64;
+const WINDOW = 200;
 const NONE = -1;
 const everything = (): boolean => true;
 
