@@ -41,7 +41,7 @@ export class CommitInterval {
   begin(operations: number): void {
     if (this.#intervalMs === 0) return;
     const nowMs = this.#clock.monotonicMs();
-    const isFlood = operations >= FLOOD_PER_MS * (nowMs - this.#begunMs);
+    const isFlood = operations >= FLOOD_PER_MS * Math.max(1, nowMs - this.#begunMs);
     this.#begunMs = nowMs;
     if (operations <= 1 || this.isOpen) return;
     this.isOpen = true;
