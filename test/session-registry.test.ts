@@ -115,3 +115,18 @@ function checkAgainst(model: readonly Session<string>[], registry: SessionRegist
     }
   }
 }
+
+test('what is remembered of the last link and app is not older than they are', () => {
+  const registry = new SessionRegistry<string>();
+  const place = { link: 'gate', slot: 0, serial: 1 };
+  assert.equal(registry.find('gate', 0, 1), undefined);
+  assert.equal(registry.lookup('demo', 'alice'), undefined);
+  const first = registry.open(identity('alice'), place, 2, 1, 0, 100);
+  assert.equal(registry.find('gate', 0, 1), first);
+  assert.equal(registry.lookup('demo', 'alice'), first);
+  registry.closeLink('gate', () => {});
+  assert.equal(registry.find('gate', 0, 1), undefined);
+  const second = registry.open(identity('alice'), place, 2, 1, 0, 100);
+  assert.equal(registry.find('gate', 0, 1), second);
+  assert.equal(registry.lookup('demo', 'alice'), second);
+});

@@ -31,6 +31,10 @@ export class SessionRegistry<Link> {
   readonly #links: Map<Link, (Session<Link> | undefined)[]> = new Map();
   readonly #apps: Map<string, AppSessions<Link>> = new Map();
   readonly #names: Map<string, string> = new Map();
+  /** What was asked for last: most calls are about the same link and the same app. */
+  #lastLink: Link | undefined;
+  #lastSlots: (Session<Link> | undefined)[] | undefined;
+  #lastApp: AppSessions<Link> | undefined;
   #size = 0;
 
   /** Sessions that are not retired. */
@@ -65,7 +69,11 @@ export class SessionRegistry<Link> {
 
   /** The session that may speak for this connection. */
   find(link: Link, slot: number, serial: number): Session<Link> | undefined {
-    const session = this.#links.get(link)?.[slot];
+    if (link !== this.#lastLink) {
+      this.#lastSlots = this.#links.get(link);
+      this.#lastLink = this.#lastSlots === undefined ? undefined : link;
+    }
+    const session = this.#lastSlots?.[slot];
     return session === undefined || session.serial !== serial || session.ended ? undefined : session;
   }
 
@@ -83,7 +91,8 @@ export class SessionRegistry<Link> {
 
   /** The sessions of a user. A single one comes without an array; do not keep the array. */
   lookup(app: string, uid: string): Session<Link> | readonly Session<Link>[] | undefined {
-    return this.#apps.get(app)?.users.get(uid);
+    if (this.#lastApp?.app !== app) this.#lastApp = this.#apps.get(app);
+    return this.#lastApp?.users.get(uid);
   }
 
   /** As `lookup`, always an array of its own: for rare paths. */
@@ -114,6 +123,8 @@ export class SessionRegistry<Link> {
     const slots = this.#links.get(link);
     if (slots === undefined) return;
     this.#links.delete(link);
+    this.#lastLink = undefined;
+    this.#lastSlots = undefined;
     for (const session of slots) {
       if (session === undefined) continue;
       this.retire(session);
