@@ -109,7 +109,7 @@ export const CORE_OPTIONS = {
   },
   'logic.v8Flags': {
     kind: 'text',
-    default: '--initial-old-space-size=256',
+    default: '--initial-old-space-size=256 --max-semi-space-size=16',
     description: "Flags for the JavaScript engine of logic's process, separated by spaces.",
   },
   'logic.priority': {

@@ -41,7 +41,8 @@ const STOP_STEP_MS = 50;
 /** GOAWAY gives each connection so much less time, at random: those that act on its end do not do so together. */
 const GOAWAY_SPREAD = 0.5;
 const IDLE_WHEEL_BUCKETS = 1024;
-const INITIAL_CAPACITY = 1024;
+/** What a table that grows leaves behind stays with the process; what is not used of a large one takes no memory. */
+const INITIAL_CAPACITY = 32_768;
 const ADDRESS_SWEEP_TICKS = 100;
 
 export class Gate implements AcceptHandler {
