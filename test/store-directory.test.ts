@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { AppId, DeviceId, DeviceType, Generation, Seq, Uid } from '../src/model/ids.ts';
 import { DevicePool } from '../src/store/embedded/device-pool.ts';
+import { hashText, TextSlab } from '../src/store/embedded/text-slab.ts';
 import { TimelineIndex } from '../src/store/embedded/timeline-index.ts';
 import { UserDirectory } from '../src/store/embedded/user-directory.ts';
 
@@ -115,4 +116,44 @@ test('names are found whatever was added and taken back before, the same uid in 
       }
     }),
   );
+});
+
+test('texts of any script come back whole, compare, hash as strings do, and their places are used again', () => {
+  const texts = fc.array(fc.string({ unit: 'grapheme', maxLength: 16 }), { maxLength: 200 });
+  fc.assert(
+    fc.property(texts, fc.integer(), (words, seed) => {
+      const slab = new TextSlab();
+      const kept = words.map((word) => slab.add(word));
+      for (const [i, handle] of kept.entries()) {
+        assert.equal(slab.get(handle), words[i]);
+        assert.ok(slab.equals(handle, words[i]!));
+        assert.ok(!slab.equals(handle, `${words[i]}x`));
+        assert.equal(slab.hash(handle, seed), hashText(words[i]!, seed));
+      }
+      for (const handle of kept) slab.release(handle);
+      const again = words.map((word) => slab.add(word));
+      assert.deepEqual(
+        again.toSorted((a, b) => a - b),
+        kept.toSorted((a, b) => a - b),
+      );
+    }),
+  );
+});
+
+test('device types beyond those that are shared are kept all the same', () => {
+  const pool = new DevicePool();
+  const row = (type: string) => ({
+    deviceId: 'd' as DeviceId,
+    deviceType: type as DeviceType,
+    cursor: 0 as Seq,
+    generation: 1 as Generation,
+    issuedAtMs: 1,
+    lastUsedMs: 2,
+    sessionExpiresAtS: 3,
+    tickets: new Uint8Array(0),
+  });
+  const users = Array.from({ length: 1100 }, (_, i) => pool.replace(0, [row(`type-${i}`)]));
+  for (const [i, first] of users.entries()) assert.deepEqual(pool.load(first), [row(`type-${i}`)]);
+  const moved = pool.replace(users[1090]!, [row('type-3')]);
+  assert.deepEqual(pool.load(moved), [row('type-3')]);
 });

@@ -3,26 +3,31 @@
  *
  *   directory.firstDevice[user] ─► row ─► row ─► 0
  *
- * Cost per device: 94 bytes in the arrays, 50 of them for tickets, plus the text of its id; device types share their
- * text. Logins load a user's rows as objects, decide, and store them again; an acknowledgement writes three numbers in
- * place.
+ * Cost per device: 97 bytes in the arrays, 49 of them for tickets, plus the bytes of its id; nothing of it is on the
+ * JavaScript heap. Device types share their text. Logins load a user's rows as objects, decide, and store them again; an
+ * acknowledgement writes three numbers in place; replay fills rows without an object or a string.
  */
 import type { DeviceId, DeviceType, Generation, Seq } from '../../model/ids.ts';
 import type { DeviceRow } from '../session-rules.ts';
 import { NO_TICKETS, TICKET_STATE_BYTES } from '../ticket-rules.ts';
+import { TextSlab } from './text-slab.ts';
 import { grown } from './user-directory.ts';
 
 const CAPACITY_MIN = 256;
-/** Device types are few; beyond this many they are kept without sharing. */
+/** Device types are few; beyond this many each row has a text of its own, whose handle follows these numbers. */
 const SHARED_TYPES_MAX = 1024;
 
 export const NO_DEVICE = 0;
 
 export class DevicePool {
-  readonly #ids: DeviceId[] = ['' as DeviceId];
-  readonly #types: DeviceType[] = ['' as DeviceType];
-  readonly #sharedTypes = new Map<string, DeviceType>();
-  #lastType: DeviceType = '' as DeviceType;
+  readonly #texts = new TextSlab();
+  readonly #typeNames: DeviceType[] = [];
+  readonly #typeNumbers = new Map<DeviceType, number>();
+  #lastType: DeviceType | undefined;
+  #lastTypeNumber = 0;
+  #rows = 1;
+  #id: Uint32Array = new Uint32Array(CAPACITY_MIN);
+  #type: Uint32Array = new Uint32Array(CAPACITY_MIN);
   #next: Uint32Array = new Uint32Array(CAPACITY_MIN);
   #freeRow = NO_DEVICE;
   /** TICKET_STATE_BYTES a row; all zero when the device has no tickets. */
@@ -38,7 +43,14 @@ export class DevicePool {
   /** The row of `deviceId` in the list that starts at `first`, or 0. */
   find(first: number, deviceId: DeviceId): number {
     let row = first;
-    while (row !== NO_DEVICE && this.#ids[row] !== deviceId) row = this.#next[row]!;
+    while (row !== NO_DEVICE && !this.#texts.equals(this.#id[row]!, deviceId)) row = this.#next[row]!;
+    return row;
+  }
+
+  /** As `find`, of the id whose length byte is at `at`. */
+  findBytes(first: number, bytes: Uint8Array, at: number): number {
+    let row = first;
+    while (row !== NO_DEVICE && !this.#texts.equalsBytes(this.#id[row]!, bytes, at)) row = this.#next[row]!;
     return row;
   }
 
@@ -46,8 +58,8 @@ export class DevicePool {
     const devices: DeviceRow[] = [];
     for (let row = first; row !== NO_DEVICE; row = this.#next[row]!) {
       devices.push({
-        deviceId: this.#ids[row]!,
-        deviceType: this.#types[row]!,
+        deviceId: this.#texts.get(this.#id[row]!) as DeviceId,
+        deviceType: this.#typeOf(row),
         cursor: this.cursor[row]! as Seq,
         generation: this.generation[row]! as Generation,
         issuedAtMs: this.issuedAtMs[row]!,
@@ -61,28 +73,78 @@ export class DevicePool {
 
   /** Replaces the list that starts at `first` and answers where the new one starts. */
   replace(first: number, devices: readonly DeviceRow[]): number {
-    this.#release(first);
+    this.release(first);
     let head = NO_DEVICE;
-    for (let i = devices.length - 1; i >= 0; i--) {
-      const row = this.#take();
-      this.#write(row, devices[i]!);
-      this.#next[row] = head;
-      head = row;
+    let last = NO_DEVICE;
+    for (const device of devices) {
+      last = this.append(last);
+      if (head === NO_DEVICE) head = last;
+      this.#write(last, device);
     }
     return head;
   }
 
+  /** Gives back all rows of the list that starts at `first`. */
+  release(first: number): void {
+    let row = first;
+    while (row !== NO_DEVICE) {
+      const next = this.#next[row]!;
+      this.#texts.release(this.#id[row]!);
+      if (this.#type[row]! >= SHARED_TYPES_MAX) this.#texts.release(this.#type[row]! - SHARED_TYPES_MAX);
+      this.#next[row] = this.#freeRow;
+      this.#freeRow = row;
+      row = next;
+    }
+  }
+
+  /** A row behind `last`, the end of a list, or the first of a new one. Its texts and tickets must be set. */
+  append(last: number): number {
+    const row = this.#take();
+    this.#next[row] = NO_DEVICE;
+    if (last !== NO_DEVICE) this.#next[last] = row;
+    return row;
+  }
+
+  /** `idAt`: where the length byte of the device's id is. */
+  setTexts(row: number, bytes: Uint8Array, idAt: number, type: DeviceType): void {
+    this.#id[row] = this.#texts.addBytes(bytes, idAt);
+    this.#type[row] = this.#typeNumber(type);
+  }
+
+  setTickets(row: number, bytes: Uint8Array, start: number, length: number): void {
+    const at = row * TICKET_STATE_BYTES;
+    const tickets = this.#tickets;
+    for (let i = 0; i < TICKET_STATE_BYTES; i++) tickets[at + i] = i < length ? bytes[start + i]! : 0;
+  }
+
   #write(row: number, device: DeviceRow): void {
-    this.#ids[row] = device.deviceId;
-    this.#types[row] = this.#shared(device.deviceType);
+    this.#id[row] = this.#texts.add(device.deviceId);
+    this.#type[row] = this.#typeNumber(device.deviceType);
     this.cursor[row] = device.cursor;
     this.generation[row] = device.generation;
     this.issuedAtMs[row] = device.issuedAtMs;
     this.lastUsedMs[row] = device.lastUsedMs;
     this.sessionExpiresAtS[row] = device.sessionExpiresAtS;
-    const at = row * TICKET_STATE_BYTES;
-    if (device.tickets.length === 0) this.#tickets.fill(0, at, at + TICKET_STATE_BYTES);
-    else this.#tickets.set(device.tickets, at);
+    this.setTickets(row, device.tickets, 0, device.tickets.length);
+  }
+
+  #typeOf(row: number): DeviceType {
+    const number = this.#type[row]!;
+    if (number < SHARED_TYPES_MAX) return this.#typeNames[number]!;
+    return this.#texts.get(number - SHARED_TYPES_MAX) as DeviceType;
+  }
+
+  #typeNumber(type: DeviceType): number {
+    if (type === this.#lastType) return this.#lastTypeNumber;
+    let number = this.#typeNumbers.get(type);
+    if (number === undefined) {
+      if (this.#typeNames.length === SHARED_TYPES_MAX) return SHARED_TYPES_MAX + this.#texts.add(type);
+      number = this.#typeNames.push(type) - 1;
+      this.#typeNumbers.set(type, number);
+    }
+    this.#lastType = type;
+    this.#lastTypeNumber = number;
+    return number;
   }
 
   #ticketsOf(row: number): Uint8Array {
@@ -91,44 +153,20 @@ export class DevicePool {
     return tickets.every((byte) => byte === 0) ? NO_TICKETS : tickets;
   }
 
-  #release(first: number): void {
-    let row = first;
-    while (row !== NO_DEVICE) {
-      const next = this.#next[row]!;
-      this.#ids[row] = '' as DeviceId;
-      this.#next[row] = this.#freeRow;
-      this.#freeRow = row;
-      row = next;
-    }
-  }
-
   #take(): number {
     const row = this.#freeRow;
     if (row !== NO_DEVICE) {
       this.#freeRow = this.#next[row]!;
       return row;
     }
-    const fresh = this.#ids.push('' as DeviceId) - 1;
-    this.#types.push('' as DeviceType);
-    if (fresh >= this.cursor.length) this.#grow();
-    return fresh;
-  }
-
-  #shared(type: DeviceType): DeviceType {
-    if (type === this.#lastType) return this.#lastType;
-    this.#lastType = this.#sharedOrNew(type);
-    return this.#lastType;
-  }
-
-  #sharedOrNew(type: DeviceType): DeviceType {
-    const known = this.#sharedTypes.get(type);
-    if (known !== undefined) return known;
-    if (this.#sharedTypes.size < SHARED_TYPES_MAX) this.#sharedTypes.set(type, type);
-    return type;
+    if (this.#rows === this.cursor.length) this.#grow();
+    return this.#rows++;
   }
 
   #grow(): void {
     const capacity = this.cursor.length * 2;
+    this.#id = grown(this.#id, new Uint32Array(capacity));
+    this.#type = grown(this.#type, new Uint32Array(capacity));
     this.#next = grown(this.#next, new Uint32Array(capacity));
     this.cursor = grown(this.cursor, new Uint32Array(capacity));
     this.generation = grown(this.generation, new Float64Array(capacity));

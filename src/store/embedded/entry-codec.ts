@@ -195,6 +195,10 @@ export function encodeSessions(
   closeEntry(builder, start, EntryType.Sessions, partition, at);
 }
 
+/** Where the texts of a Cursor and a User entry begin. */
+export const CURSOR_DEVICE = 28;
+export const USER_APP = 12;
+
 export interface CursorEntry {
   seq: Seq;
   lastUsedMs: number;
@@ -214,16 +218,13 @@ export function encodeCursor(
   view.setUint32(start + 12, epoch, true);
   view.setUint32(start + 16, cursor.seq, true);
   view.setFloat64(start + 20, cursor.lastUsedMs, true);
-  const end = writeText(builder.bytes, start + 28, cursor.deviceId);
+  const end = writeText(builder.bytes, start + CURSOR_DEVICE, cursor.deviceId);
   closeEntry(builder, start, EntryType.Cursor, partition, end);
 }
 
-export function decodeCursor(view: DataView, bytes: Buffer, start: number): CursorEntry {
-  return {
-    seq: view.getUint32(start + 16, true) as Seq,
-    lastUsedMs: view.getFloat64(start + 20, true),
-    deviceId: readText(bytes, start + 28) as DeviceId,
-  };
+/** The device's id is at `CURSOR_DEVICE`. */
+export function decodeCursor(view: DataView, start: number): Omit<CursorEntry, 'deviceId'> {
+  return { seq: view.getUint32(start + 16, true) as Seq, lastUsedMs: view.getFloat64(start + 20, true) };
 }
 
 export function encodeTimeline(
@@ -247,6 +248,10 @@ export interface TimelineEntry {
 
 export function decodeTimeline(view: DataView, start: number): TimelineEntry {
   return { head: view.getUint32(start + 12, true), floor: view.getUint32(start + 16, true) };
+}
+
+export function entryPartition(view: DataView, start: number): number {
+  return view.getUint16(start + 2, true);
 }
 
 /** The user that a User, Sessions, Cursor or Timeline entry is about. */

@@ -21,6 +21,11 @@ export function readText(bytes: Buffer, at: number): string {
   return bytes.toString('utf8', at + 1, at + 1 + bytes[at]!);
 }
 
+/** Where the text after the one at `at` is. */
+export function textAfter(bytes: Uint8Array, at: number): number {
+  return at + 1 + bytes[at]!;
+}
+
 /** Reads texts that are few and come again and again, such as apps and device types: only a new one is decoded. */
 export class RepeatedText {
   #length = -1;

@@ -7,6 +7,7 @@
  * 60. Growth moves one shard (a 256th). The hash is keyed, so that nobody can choose names that collide.
  */
 import type { Uid } from '../../model/ids.ts';
+import { hashText } from './text-slab.ts';
 
 const SHARD_BITS = 8;
 const SHARDS = 2 ** SHARD_BITS;
@@ -26,7 +27,9 @@ interface Shard {
 
 export interface NamedUsers {
   appNumber(user: number): number;
-  uid(user: number): Uid;
+  isUid(user: number, uid: Uid): boolean;
+  /** As `hashText` of the uid. */
+  uidHash(user: number, seed: number): number;
 }
 
 export class NameTable {
@@ -41,7 +44,7 @@ export class NameTable {
 
   /** The user's number, or -1. */
   find(app: number, uid: Uid): number {
-    const hash = hashOf(this.#seed, app, uid);
+    const hash = hashText(uid, seedOf(this.#seed, app));
     const { numbers, tags } = this.#shards[hash >>> (32 - SHARD_BITS)]!;
     const place = this.#placeOf(numbers, tags, hash, app, uid);
     return place < 0 ? -1 : numbers[place]! - 1;
@@ -54,9 +57,9 @@ export class NameTable {
     for (let index = 0; index < SHARDS; index++) this.#shards[index] = newShard(places);
   }
 
-  /** The name must not be there yet. */
-  add(user: number, app: number, uid: Uid): void {
-    const hash = hashOf(this.#seed, app, uid);
+  /** The user's name, which the directory knows already, must not be there yet. */
+  add(user: number): void {
+    const hash = this.#hashOf(user);
     const index = hash >>> (32 - SHARD_BITS);
     let shard = this.#shards[index]!;
     if ((shard.used + 1) * 4 > shard.numbers.length * 3) {
@@ -67,7 +70,7 @@ export class NameTable {
   }
 
   remove(app: number, uid: Uid): void {
-    const hash = hashOf(this.#seed, app, uid);
+    const hash = hashText(uid, seedOf(this.#seed, app));
     const { numbers, tags } = this.#shards[hash >>> (32 - SHARD_BITS)]!;
     const place = this.#placeOf(numbers, tags, hash, app, uid);
     if (place >= 0) numbers[place] = REMOVED;
@@ -80,9 +83,13 @@ export class NameTable {
       if (tags[place] !== tag) continue;
       const number = numbers[place]!;
       if (number === REMOVED) continue;
-      if (this.#users.uid(number - 1) === uid && this.#users.appNumber(number - 1) === app) return place;
+      if (this.#users.isUid(number - 1, uid) && this.#users.appNumber(number - 1) === app) return place;
     }
     return -1;
+  }
+
+  #hashOf(user: number): number {
+    return this.#users.uidHash(user, seedOf(this.#seed, this.#users.appNumber(user)));
   }
 
   #rebuilt(old: Shard): Shard {
@@ -92,7 +99,7 @@ export class NameTable {
     for (const number of old.numbers) {
       if (number === FREE || number === REMOVED) continue;
       const user = number - 1;
-      insert(shard, hashOf(this.#seed, this.#users.appNumber(user), this.#users.uid(user)), number);
+      insert(shard, this.#hashOf(user), number);
     }
     return shard;
   }
@@ -124,19 +131,6 @@ function tagOf(hash: number): number {
   return (hash >>> (32 - SHARD_BITS - 8)) & 0xff;
 }
 
-/** Two UTF-16 units at a time, finished with murmur3's avalanche. */
-function hashOf(seed: number, app: number, uid: string): number {
-  const { length } = uid;
-  let hash = Math.imul(seed ^ app, 0xcc9e2d51) ^ length;
-  for (let i = 0; i < length; i += 2) {
-    const next = i + 1 < length ? uid.charCodeAt(i + 1) : 0;
-    const word = Math.imul(uid.charCodeAt(i) | (next << 16), 0x9e3779b1);
-    hash = Math.imul(hash ^ word ^ (word >>> 15), 0x1b873593);
-    hash = (hash << 13) | (hash >>> 19);
-  }
-  hash ^= hash >>> 16;
-  hash = Math.imul(hash, 0x85ebca6b);
-  hash ^= hash >>> 13;
-  hash = Math.imul(hash, 0xc2b2ae35);
-  return hash ^ (hash >>> 16);
+function seedOf(seed: number, app: number): number {
+  return Math.imul(seed ^ app, 0xcc9e2d51);
 }

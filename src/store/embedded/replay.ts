@@ -1,17 +1,21 @@
-/** Applies the entries of one intact record to the state. Costs about a microsecond an entry, text is rarely decoded. */
+/** Applies the entries of one intact record to the state. Costs about a quarter of a microsecond an entry; no text becomes a string. */
 
-import type { MessageId } from '../../model/ids.ts';
+import type { AppId, MessageId } from '../../model/ids.ts';
 import { messageIdPartition, messageIdTimeMs } from '../../model/message-id.ts';
+import { NO_DEVICE } from './device-pool.ts';
 import type { EngineState } from './engine-state.ts';
 import {
   AppendEntry,
+  CURSOR_DEVICE,
   decodeAppendIndex,
   decodeCursor,
   decodeDedupe,
   decodeTimeline,
-  decodeUser,
+  entryPartition,
   entryUser,
+  USER_APP,
 } from './entry-codec.ts';
+import { RepeatedText, textAfter } from './entry-text.ts';
 import { EntryType, RECORD_HEADER_BYTES } from './format.ts';
 import { firstEntry, nextEntry } from './record-reader.ts';
 import type { Segment } from './segment-set.ts';
@@ -21,6 +25,7 @@ export class Replay {
   readonly #state: EngineState;
   readonly #append = new AppendEntry();
   readonly #sessions = new SessionsDecoder();
+  readonly #apps = new RepeatedText();
   #lastTimeMs = 0;
 
   constructor(state: EngineState) {
@@ -72,23 +77,24 @@ export class Replay {
     const { directory, devices } = state;
     switch (view.getUint16(at, true)) {
       case EntryType.User: {
-        const { user, app, uid } = decodeUser(view, bytes, at);
-        directory.name(user, app, uid);
+        const user = entryUser(view, at);
+        const uidAt = textAfter(bytes, at + USER_APP);
+        directory.name(user, this.#apps.read(bytes, at + USER_APP) as AppId, entryPartition(view, at), bytes, uidAt);
         directory.snapshotPosition[user] = position;
         return;
       }
       case EntryType.Sessions: {
         const user = entryUser(view, at);
         directory.reserve(user);
-        state.setSessions(user, this.#sessions.decode(view, bytes, at));
+        this.#sessions.restore(state, user, view, bytes, at);
         return;
       }
       case EntryType.Cursor: {
         const user = entryUser(view, at);
         directory.reserve(user);
-        const cursor = decodeCursor(view, bytes, at);
-        const row = devices.find(directory.firstDevice[user]!, cursor.deviceId);
-        if (row === 0) return;
+        const row = devices.findBytes(directory.firstDevice[user]!, bytes, at + CURSOR_DEVICE);
+        if (row === NO_DEVICE) return;
+        const cursor = decodeCursor(view, at);
         devices.cursor[row] = cursor.seq;
         devices.lastUsedMs[row] = cursor.lastUsedMs;
         return;
