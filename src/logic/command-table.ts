@@ -42,7 +42,7 @@ export class CommandTable {
     if (handler === undefined) this.#errors.write(session, requestId, ErrorCode.UnknownCommand);
     else if (command !== Command.Send && !this.#isConfirmed(session)) {
       // SEND refuses by itself: what follows it must be held.
-      this.#errors.write(session, requestId, ErrorCode.Busy);
+      this.#errors.writeUnconfirmed(session, requestId);
     } else handler(session, requestId, bytes, start, end);
   }
 }

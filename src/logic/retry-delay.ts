@@ -9,3 +9,8 @@ export function loginRetryMs(random: Random): number {
 export function requestRetryMs(random: Random): number {
   return Math.round(500 + 1500 * random.fraction());
 }
+
+/** A request that came before its session was compared with the store: that takes moments. */
+export function confirmingRetryMs(random: Random): number {
+  return Math.round(100 + 100 * random.fraction());
+}

@@ -55,7 +55,8 @@ export class Send {
       return;
     }
     if (!this.#isConfirmed(session)) {
-      this.#refuse(session, requestId, target, ErrorCode.Busy);
+      this.#errors.writeUnconfirmed(session, requestId);
+      this.#hold(session, target);
       return;
     }
     if (this.#holds.has(session, target)) {
@@ -90,6 +91,10 @@ export class Send {
   #refuse(session: LiveSession, requestId: number, target: string, code: ErrorCode): void {
     if (session.link.closed || session.ended) return;
     this.#errors.write(session, requestId, code);
+    this.#hold(session, target);
+  }
+
+  #hold(session: LiveSession, target: string): void {
     if (!this.#holds.hold(session, target)) this.#lifecycle.end(session, CloseReason.HoldOverflow);
   }
 }
