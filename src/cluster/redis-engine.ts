@@ -3,6 +3,7 @@ import type { Clock } from '../clock/clock.ts';
 import { parseAddresses } from '../config/addresses.ts';
 import type { Config } from '../config/config.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import type { UserCache } from '../store/redis/cache/user-cache.ts';
 import type { RedisScript } from '../store/redis/client.ts';
 import type { OwnershipEvents } from '../store/redis/ownership.ts';
 import { RedisStore } from '../store/redis/redis-store.ts';
@@ -58,6 +59,8 @@ export function redisStore(
     allowVolatile: redis.allowVolatile,
     leaseMs: redis.leaseMs,
     callIntervalMs: store.commitIntervalMs,
+    cacheUsersMax: redis.cacheUsersMax,
+    cacheMessageBytes: redis.cacheMessageBytes,
     closeTimeoutMs,
   });
 }
@@ -86,4 +89,24 @@ export function redisMetrics(metrics: Metrics, store: RedisStore, { redis }: Con
     ['copies_elsewhere', "Senders' copies for another logic to make.", () => counters.copiesElsewhere],
   ];
   for (const [name, help, read] of totals) metrics.counterFrom(`sluice_redis_${name}_total`, help, read);
+  cacheMetrics(metrics, store.cache);
+}
+
+/** By what is read, and by what goes. */
+function cacheMetrics(metrics: Metrics, cache: UserCache): void {
+  const { counters } = cache;
+  metrics.gaugeFrom('sluice_cache_users', 'Users in the cache of logic.', () => cache.users);
+  metrics.gaugeFrom('sluice_cache_message_bytes', 'Bytes of messages in it.', () => cache.messageBytes);
+  metrics.labelledCounterFrom('sluice_cache_hits_total', 'Reads answered without Redis.', 'read', () => [
+    ['timeline', counters.timelineHits],
+    ['user', counters.userHits],
+  ]);
+  metrics.labelledCounterFrom('sluice_cache_misses_total', 'Reads that went to Redis.', 'read', () => [
+    ['timeline', counters.timelineMisses],
+    ['user', counters.userMisses],
+  ]);
+  metrics.labelledCounterFrom('sluice_cache_evictions_total', 'What went to make room.', 'entry', () => [
+    ['user', counters.usersEvicted],
+    ['message', counters.messagesEvicted],
+  ]);
 }

@@ -72,4 +72,26 @@ export const REDIS_OPTIONS = {
     unit: 'ms',
     description: 'After so long without a sign of life the partitions of a logic go to the others.',
   },
+  'redis.cacheUsersMax': {
+    kind: 'integer',
+    default: 65_536,
+    min: 1,
+    max: 10_000_000,
+    zero: 'no cache',
+    unit: 'users',
+    description:
+      'Users whose state a logic keeps in its memory, about 0.4 KB each, to answer offline pulls and registrations without Redis.',
+    protects: 'The memory of logic.',
+  },
+  'redis.cacheMessageBytes': {
+    kind: 'integer',
+    default: 33_554_432,
+    min: 65_536,
+    max: 1_073_741_824,
+    zero: 'no messages',
+    unit: 'bytes',
+    description:
+      'Recent messages of these users that a logic keeps in its memory; each takes about 50 bytes more than its payload.',
+    protects: 'The memory of logic.',
+  },
 } as const;

@@ -6,6 +6,7 @@ import { CLOCK_ERROR_MS_MAX } from '../dedupe-rules.ts';
 import { type AppendOperation, type LoginOperation, OperationType, type RetentionPolicy } from '../store.ts';
 import { messageIdAt, OperationCode } from './apply-script.ts';
 import type { AnsweredBatch } from './batch-answers.ts';
+import type { UserCache } from './cache/user-cache.ts';
 import type { RedisArgument } from './client.ts';
 import type { PartitionKeys } from './keys.ts';
 import { InternalType, type LaneItem, type Tenure } from './lane-item.ts';
@@ -18,6 +19,7 @@ export interface EncoderOptions {
   readonly dedupeWindowMs: number;
   /** A call has sections of several partitions. */
   readonly joinsTags: boolean;
+  readonly cache: UserCache;
 }
 
 /** Brings partitions that a batch writes to into its call. */
@@ -39,6 +41,9 @@ export class EncodedBatch implements AnsweredBatch, CallSection {
   readonly partition: PartitionNumber;
   readonly partitions: number;
   readonly joinsTags: boolean;
+  readonly cache: UserCache;
+  /** Called more than once. */
+  isRepeated = false;
   readonly #options: EncoderOptions;
   readonly #names: PartitionKeys;
   readonly #tenure: Tenure;
@@ -68,6 +73,7 @@ export class EncodedBatch implements AnsweredBatch, CallSection {
     this.partition = tenure.partition;
     this.partitions = options.partitions;
     this.joinsTags = options.joinsTags;
+    this.cache = options.cache;
     this.#options = options;
     this.#names = keys;
     this.#tenure = tenure;

@@ -83,4 +83,6 @@ export interface Tenure {
   lastMessageId: MessageId;
   /** Nobody else writes before, by this process's clock. */
   leaseEndsMs: number;
+  /** Of the server's process that last answered with this fence and had lost nothing. */
+  runId: string;
 }

@@ -16,7 +16,7 @@ import type { AppId, Epoch, MessageId, PartitionNumber } from '../../model/ids.t
 import { partitionOf } from '../../model/partition.ts';
 import { FenceStatus } from './apply-script.ts';
 import type { RedisClient, RedisReply } from './client.ts';
-import { ACQUIRE, ANNOUNCE, RELEASE, RENEW, Suspicion } from './fence-scripts.ts';
+import { ACQUIRE, ANNOUNCE, RAISE_EPOCH, RELEASE, RENEW, Suspicion } from './fence-scripts.ts';
 import type { StoreKeys } from './keys.ts';
 import type { Tenure } from './lane-item.ts';
 import { retried } from './retried.ts';
@@ -102,8 +102,17 @@ export class Leases {
     this.#options.clock.clearTimer(this.#lapseTimer);
   }
 
+  /** Begins a new epoch; false when another owner has the partition. */
+  async raise(tenure: Tenure, epoch: Epoch): Promise<boolean> {
+    const { client, keys, name } = this.#options;
+    const { fence } = keys.partition(tenure.partition);
+    const facts = [name, String(tenure.batch), String(epoch), String(tenure.lastMessageId)];
+    const { reply } = await client.run(RAISE_EPOCH, [fence], [...this.#leaseArguments(tenure), ...facts]);
+    return (reply as RedisReply[])[0] === FenceStatus.Ok;
+  }
+
   /** The owner's own copy of what it told the server last. */
-  leaseArguments(tenure: Tenure): [ownerEpoch: string, leaseMs: string, runId: string] {
+  #leaseArguments(tenure: Tenure): [ownerEpoch: string, leaseMs: string, runId: string] {
     const { client, keys, leaseMs } = this.#options;
     const runId = client.serverOf(keys.partition(tenure.partition).fence)?.runId ?? '';
     return [String(tenure.ownerEpoch), String(leaseMs), runId];
@@ -203,9 +212,10 @@ export class Leases {
     const { clock, client, keys, name, leaseMs, canLose, firstEpoch, remembers } = this.#options;
     const { fence } = keys.partition(partition);
     let leaseEndsMs = 0;
+    let runId = '';
     const suspicion = !canLose ? Suspicion.None : remembers(partition) ? Suspicion.OfOthers : Suspicion.OfAll;
     const answer = await this.#retried(() => {
-      const runId = client.serverOf(fence)?.runId ?? '';
+      runId = client.serverOf(fence)?.runId ?? '';
       leaseEndsMs = clock.monotonicMs() + leaseMs;
       return client.run(ACQUIRE, [fence], [name, String(leaseMs), runId, suspicion, String(firstEpoch())]);
     });
@@ -223,6 +233,7 @@ export class Leases {
       batch,
       lastMessageId: lastMessageId as MessageId,
       leaseEndsMs,
+      runId,
     };
     this.#host.acquired(tenure, hasRisen === 1);
     return true;
@@ -236,11 +247,13 @@ export class Leases {
   async #renew(tenure: Tenure): Promise<void> {
     const { clock, client, keys, leaseMs } = this.#options;
     const { fence } = keys.partition(tenure.partition);
-    const lease = this.leaseArguments(tenure);
+    const lease = this.#leaseArguments(tenure);
     const leaseEndsMs = clock.monotonicMs() + leaseMs;
     const { reply } = await client.run(RENEW, [fence], [...lease, String(tenure.batch)]);
-    if ((reply as RedisReply[])[0] === FenceStatus.Ok) tenure.leaseEndsMs = leaseEndsMs;
-    else this.#host.suspect(tenure.partition);
+    if ((reply as RedisReply[])[0] === FenceStatus.Ok) {
+      tenure.leaseEndsMs = leaseEndsMs;
+      tenure.runId = lease[2];
+    } else this.#host.suspect(tenure.partition);
   }
 
   async #handOver(tenure: Tenure): Promise<void> {

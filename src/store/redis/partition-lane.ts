@@ -228,6 +228,7 @@ export class PartitionLane implements BatchFindings, WaveMember {
         if (outcome === CallOutcome.Fatal) throw error;
         if (outcome === CallOutcome.Refused && !mayBeWritten) return this.#refuse(batch);
         if (outcome === CallOutcome.Unknown) mayBeWritten = true;
+        batch.isRepeated = true;
         counters.retries++;
         await delay(clock, pauseMs);
         pauseMs = Math.min(pauseMs * 2, RETRY_MS_MAX);
@@ -239,7 +240,10 @@ export class PartitionLane implements BatchFindings, WaveMember {
   async #call(batch: EncodedBatch, wave: CallWave | undefined): Promise<boolean> {
     const { calls, counters } = this.#options;
     const { reply, replicas } = await calls.run(batch).finally(() => wave?.leave());
-    if (!this.isOpen) return true;
+    if (!this.isOpen) {
+      batch.cache.clear();
+      return true;
+    }
     const answers = reply as RedisReply[];
     switch (answers[0]) {
       case FenceStatus.Ok:
@@ -264,6 +268,8 @@ export class PartitionLane implements BatchFindings, WaveMember {
     counters.operations += operations.length;
     if (confirm) counters.noteReplicas(replicas);
     this.#report = this.#reports.add(operations);
+    // Copies of an ended lane may have come with a call that nobody heard the end of.
+    if (batch.isRepeated) batch.cache.of(batch.partition)?.clear();
     takeAnswers(batch, answers, this);
     for (const operation of operations) {
       if (operation.type !== OperationType.Append) continue;

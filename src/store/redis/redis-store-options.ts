@@ -42,6 +42,10 @@ export interface RedisStoreOptions {
   readTimeoutMs?: number;
   closeTimeoutMs?: number;
   retentionSweepMs?: number;
+  /** Users whose state is kept in this process; 0 for none. */
+  cacheUsersMax?: number;
+  /** Bytes for recent messages of theirs; 0 for none. */
+  cacheMessageBytes?: number;
 }
 
 const DEFAULTS: Required<Omit<RedisStoreOptions, 'client' | 'clock' | 'random' | 'retention' | 'firstEpoch' | 'name'>> =
@@ -61,6 +65,8 @@ const DEFAULTS: Required<Omit<RedisStoreOptions, 'client' | 'clock' | 'random' |
     readTimeoutMs: 10_000,
     closeTimeoutMs: 5000,
     retentionSweepMs: 1000,
+    cacheUsersMax: 65_536,
+    cacheMessageBytes: 33_554_432,
   };
 
 export type FullOptions = RedisStoreOptions & typeof DEFAULTS;

@@ -2,7 +2,7 @@
  * The store on Redis or a Redis Cluster, for many machines. Each partition has one owner, one lane and one hash tag.
  *
  *   submit ─► PartitionLane (one call outstanding) ─► APPLY on the partition's server ─► sink.committed
- *   readTimeline, readUser ─► StoreReader ─► scripts that answer the fence with the data
+ *   readTimeline, readUser ─► StoreReader ─► UserCache, or scripts that answer the fence with the data
  *   Leases ─► which partitions have a lane here
  * See docs/adr/0007-redis-store.md for the numbers and the choices.
  */
@@ -24,11 +24,9 @@ import {
   type TimelinePage,
   type UserState,
 } from '../store.ts';
-import { FenceStatus } from './apply-script.ts';
-import type { RedisReply } from './client.ts';
+import { UserCache } from './cache/user-cache.ts';
 import { finishCopies } from './copy-backlog.ts';
 import { StoreCounters } from './counters.ts';
-import { RAISE_EPOCH } from './fence-scripts.ts';
 import { StoreKeys } from './keys.ts';
 import { type LaneCalls, laneCalls } from './lane-calls.ts';
 import { type BuryItem, type CopyItem, CopyRoute, type Tenure } from './lane-item.ts';
@@ -50,6 +48,7 @@ type StoreState = (typeof StoreState)[keyof typeof StoreState];
 
 export class RedisStore implements Store, LaneHost, LeaseHost {
   readonly counters: StoreCounters;
+  readonly cache: UserCache;
   readonly #options: FullOptions;
   readonly #keys: StoreKeys;
   readonly #reader: StoreReader;
@@ -73,7 +72,8 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
     this.#lapsed = new LapsedLanes(this.counters);
     this.#sweeper = new Sweeper(this.#options, () => this.#lanes);
     this.#keys = new StoreKeys(this.#options.keyPrefix);
-    this.#reader = new StoreReader(this.#options);
+    this.cache = new UserCache(this.#options);
+    this.#reader = new StoreReader({ ...this.#options, cache: this.cache });
     this.#calls = laneCalls(this.#options, this.counters);
     this.#refusals = new Refusals(options.clock, (operation, reason) => this.#sink?.refused(operation, reason));
   }
@@ -166,26 +166,21 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
   lost(lane: PartitionLane, unknown: readonly Operation[]): void {
     const { partition } = lane.tenure;
     this.#underWay -= unknown.length;
-    if (this.#lanes[partition] === lane) this.#lanes[partition] = undefined;
+    if (this.#lanes[partition] === lane) this.#forget(partition);
     this.counters.partitionsLost++;
     this.#options.events.lost(partition, unknown);
   }
 
   async raiseEpoch(lane: PartitionLane, found: number): Promise<boolean> {
     const { client, events } = this.#options;
-    const { tenure, keys } = lane;
+    const { tenure } = lane;
     const epoch = (tenure.epoch + 1) as Epoch;
-    const [ownerEpoch, leaseMs, runId] = this.#leases!.leaseArguments(tenure);
-    const { reply } = await client.run(
-      RAISE_EPOCH,
-      [keys.fence],
-      [ownerEpoch, leaseMs, runId, this.#name, String(tenure.batch), String(epoch), String(tenure.lastMessageId)],
-    );
-    if ((reply as RedisReply[])[0] !== FenceStatus.Ok) {
+    if (!(await this.#leases!.raise(tenure, epoch))) {
       this.lost(lane, lane.end());
       return false;
     }
     tenure.epoch = epoch;
+    this.cache.of(tenure.partition)?.clear();
     const operations = lane.ledger.lostBetween(found, tenure.batch);
     this.counters.epochsRaised++;
     this.counters.lostOperations += operations;
@@ -210,10 +205,12 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
     const { partition, ownerEpoch, epoch } = tenure;
     const { events } = this.#options;
     const { partitions } = this.#meta!;
-    const options = { ...this.#options, ...this.#calls, partitions, counters: this.counters };
+    const { counters, cache } = this;
+    const keys = this.#keys.partition(partition);
+    const options = { ...this.#options, ...this.#calls, partitions, counters, cache };
     const { ledger, isBehind } = this.#lapsed.resume(tenure);
-    const lane = new PartitionLane(tenure, this.#keys.partition(partition), options, this, ledger);
-    this.#lanes[partition] = lane;
+    cache.open(tenure, keys.fence);
+    this.#lanes[partition] = new PartitionLane(tenure, keys, options, this, ledger);
     if (isBehind) this.suspect(partition);
     if (hasRisen) this.counters.epochsRaised++;
     events.acquired(partition, ownerEpoch, epoch);
@@ -230,7 +227,7 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
     const lane = this.#lanes[partition];
     if (lane === undefined) return;
     this.#options.events.leaving(partition);
-    this.#lanes[partition] = undefined;
+    this.#forget(partition);
     while (lane.isOpen && !lane.isIdle) await delay(this.#options.clock, CLOSE_POLL_MS);
     this.#options.events.lost(partition, lane.end());
   }
@@ -281,6 +278,11 @@ export class RedisStore implements Store, LaneHost, LeaseHost {
     for (const lane of lanes) lane.end();
     if (this.#state === StoreState.Closing) await this.#leases?.stop(lanes.map((lane) => lane.tenure));
     client.close();
+  }
+
+  #forget(partition: PartitionNumber): void {
+    this.#lanes[partition] = undefined;
+    this.cache.drop(partition);
   }
 
   #laneOf(app: AppId, uid: Uid): PartitionLane {

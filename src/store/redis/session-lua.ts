@@ -115,7 +115,14 @@ local function login(key, headKey, listKey, a)
   local tickets = nextTicket(known and known[TICKETS] or '', ticket, following, now)
   table.insert(state[3], { id, type, cursor, state[1], issued, now, expires, tickets })
   save(key, state)
-  return answer(${LoginStatus.Current}, state[1])
+  local given = answer(${LoginStatus.Current}, state[1])
+  given[8] = state[2]
+  for _, device in ipairs(state[3]) do
+    if device[GENERATION] ~= 0 then
+      given[#given + 1], given[#given + 2] = device[GENERATION], device[EXPIRES]
+    end
+  end
+  return given
 end
 `;
 

@@ -1,9 +1,10 @@
 /**
- * Reads from Redis as the partition's owner: an answer counts when its fence is the owner's and has every batch that was
- * acknowledged before the question; it is given out when every batch that it shows is acknowledged too.
+ * Reads as the partition's owner: from its cache, or from Redis. An answer of Redis counts when its fence is the owner's
+ * and has every batch that was acknowledged before the question; it is given out when every batch that it shows is
+ * acknowledged too.
  */
 import { type Clock, delay } from '../../clock/clock.ts';
-import type { AppId, Epoch, Generation, Seq, Uid } from '../../model/ids.ts';
+import type { AppId, Epoch, Seq, Uid } from '../../model/ids.ts';
 import {
   type RetentionPolicy,
   StoreUnavailableError,
@@ -11,6 +12,8 @@ import {
   type TimelineState,
   type UserState,
 } from '../store.ts';
+import type { PageRange } from './cache/partition-cache.ts';
+import type { UserCache } from './cache/user-cache.ts';
 import {
   CallOutcome,
   type RedisArgument,
@@ -20,6 +23,7 @@ import {
   type RedisScript,
 } from './client.ts';
 import { InternalType } from './lane-item.ts';
+import { sessionsAt } from './login-answer.ts';
 import { decodeRecord, RECORD_HEADER_BYTES_MAX } from './message-record.ts';
 import type { PartitionLane } from './partition-lane.ts';
 import { READ_TIMELINE, READ_USER } from './read-scripts.ts';
@@ -29,11 +33,13 @@ export interface ReaderOptions {
   readonly client: RedisClient;
   readonly retention: (app: AppId) => RetentionPolicy;
   readonly readTimeoutMs: number;
+  readonly cache: UserCache;
 }
 
 const RETRY_MS = 10;
 /** The facts in front of every answer: owner epoch, last batch, epoch, head, length. */
 const FACTS = 5;
+const BATCH = 1;
 
 export class StoreReader {
   readonly #options: ReaderOptions;
@@ -42,12 +48,10 @@ export class StoreReader {
     this.#options = options;
   }
 
-  async readTimeline(
-    lane: PartitionLane,
-    app: AppId,
-    uid: Uid,
-    range: { after: Seq; limit: number; bytesMax: number },
-  ): Promise<TimelinePage> {
+  async readTimeline(lane: PartitionLane, app: AppId, uid: Uid, range: PageRange): Promise<TimelinePage> {
+    const cache = this.#options.cache.of(lane.tenure.partition);
+    const known = lane.isOpen ? cache?.page(app, uid, range) : undefined;
+    if (known !== undefined) return known;
     const { clock, retention } = this.#options;
     const { ageMs, countMax } = retention(app);
     const { fence } = lane.keys;
@@ -62,6 +66,7 @@ export class StoreReader {
       const oldest = messages[0];
       const state = stateOf(reply, countMax);
       if (oldest === undefined || clock.wallMs() - oldest.timeMs <= ageMs) {
+        cache?.pageRead(app, uid, reply[BATCH] as number, state, first as Seq, records);
         return { ...state, messages: upToBytes(messages, range.bytesMax) };
       }
       await new Promise<void>((done) => {
@@ -73,15 +78,15 @@ export class StoreReader {
 
   async readUser(lane: PartitionLane, app: AppId, uid: Uid): Promise<UserState> {
     const { keys } = lane;
+    const cache = this.#options.cache.of(lane.tenure.partition);
+    const known = lane.isOpen ? cache?.user(app, uid) : undefined;
+    if (known !== undefined) return known;
     const names = [keys.fence, keys.head(app, uid), keys.timeline(app, uid), keys.sessions(app, uid)];
     const reply = await this.#read(lane, READ_USER, names, []);
-    const sessions = reply.slice(FACTS + 1) as number[];
-    return {
-      ...stateOf(reply, this.#options.retention(app).countMax),
-      currentGenerations: sessions.filter((_, i) => i % 2 === 0) as Generation[],
-      currentExpiriesS: sessions.filter((_, i) => i % 2 === 1),
-      revokeBeforeMs: reply[FACTS] as number,
-    };
+    const state = stateOf(reply, this.#options.retention(app).countMax);
+    const sessions = sessionsAt(reply, FACTS);
+    cache?.userRead(app, uid, reply[BATCH] as number, state, sessions);
+    return { ...state, ...sessions };
   }
 
   async #read(
@@ -94,10 +99,12 @@ export class StoreReader {
     const deadlineMs = clock.monotonicMs() + readTimeoutMs;
     while (lane.isOpen && clock.monotonicMs() < deadlineMs) {
       const acknowledged = lane.tenure.batch;
+      const runId = client.serverOf(keys[0]!)?.runId ?? '';
       try {
         const reply = (await client.run(script, keys, args)).reply as RedisReply[];
         const [owner, batch] = reply;
         if (String(owner) === String(lane.tenure.ownerEpoch) && (batch as number) >= acknowledged) {
+          lane.tenure.runId = runId;
           await lane.whenSettled(batch as number);
           return reply;
         }
