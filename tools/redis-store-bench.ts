@@ -7,10 +7,6 @@
  * Closed loop: so many appends are outstanding at any time. CPU an append is this process's and, beside it, what Redis says
  * it used (INFO cpu, all of its threads). Give `--server` a server that nobody else uses: everything there is flushed.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { delay, SystemClock } from '../src/clock/clock.ts';
 import { SystemRandom } from '../src/clock/random.ts';
@@ -20,6 +16,7 @@ import { RedisStore } from '../src/store/redis/redis-store.ts';
 import { RoutingClient } from '../src/store/redis/routing-client.ts';
 import { STORE_SCRIPTS } from '../src/store/redis/scripts.ts';
 import { type AppendOperation, AppendStatus, type CommitSink, MessageKind, OperationType } from '../src/store/store.ts';
+import { redisSeconds, startBenchRedis } from './redis-bench-server.ts';
 
 const { values } = parseArgs({
   options: {
@@ -34,33 +31,9 @@ const { values } = parseArgs({
   },
 });
 const WARM_UP_MS = 500;
-const START_MS = 500;
 const clock = new SystemClock();
 const users = Array.from({ length: Number(values.users) }, (_, i) => `user-${i}` as Uid);
 const payload = Buffer.alloc(Number(values.payload), 'x');
-
-interface OwnServer {
-  address: RedisAddress;
-  stop(): Promise<void>;
-}
-
-async function startServer(): Promise<OwnServer> {
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-redis-bench-'));
-  const path = join(folder, 'redis.sock');
-  const settings = ['--port', '0', '--unixsocket', path, '--dir', folder, '--save', ''];
-  const args = [...settings, '--appendonly', 'yes', '--appendfsync', values.fsync];
-  const child: ChildProcess = spawn('redis-server', args, { stdio: 'ignore' });
-  const ended = new Promise<void>((resolve) => {
-    child.once('close', () => resolve());
-  });
-  await delay(clock, START_MS);
-  const stop = async (): Promise<void> => {
-    child.kill('SIGKILL');
-    await ended;
-    rmSync(folder, { recursive: true });
-  };
-  return { address: { path }, stop };
-}
 
 function newAppend(number: number): AppendOperation {
   return {
@@ -144,19 +117,13 @@ async function measure(outstanding: number, address: RedisAddress): Promise<void
   );
 }
 
-async function redisSeconds(client: RoutingClient): Promise<number> {
-  const info = String(await client.servers()[0]!.call('INFO', ['cpu']));
-  const field = (name: string): number => Number(new RegExp(`^${name}:([\\d.]+)`, 'm').exec(info)?.[1] ?? 0);
-  return field('used_cpu_user') + field('used_cpu_sys');
-}
-
 function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
 async function main(): Promise<void> {
   const [host = '', port = ''] = values.server?.split(':') ?? [];
-  const own = values.server === undefined ? await startServer() : undefined;
+  const own = values.server === undefined ? await startBenchRedis(clock, values.fsync) : undefined;
   try {
     for (const outstanding of values.outstanding.split(',')) {
       await measure(Number(outstanding), own?.address ?? { host, port: Number(port) });
