@@ -91,7 +91,7 @@ export const REDIS_OPTIONS = {
     zero: 'no messages',
     unit: 'bytes',
     description:
-      'Recent messages of these users that a logic keeps in its memory; each takes about 50 bytes more than its payload.',
+      'Recent messages of these users that a logic keeps in its memory; each takes about 60 bytes more than its payload.',
     protects: 'The memory of logic.',
   },
 } as const;
