@@ -378,6 +378,32 @@ describe('two logics', () => {
     await own.stop();
   });
 
+  test('a partition whose batch had to be repeated forgets what it knew: others may have come with the first call', async () => {
+    const own = await RedisTestServer.start(KEEPS_ALL);
+    const load = new RedisLoad(1);
+    const address = { host: '127.0.0.1', port: own.port };
+    const settings = { partitions: PARTITIONS, events: load, leaseMs: 60_000 };
+    const { store } = makeRedisStore([address], settings, { commandTimeoutMs: 100 });
+    load.store = store;
+    await store.open(load);
+    load.submit(2);
+    await load.settle();
+    assert.equal((await load.timeline('user-0')).length, 2);
+    load.submit(2);
+    await load.settle();
+    assert.equal(store.cache.users, 1);
+    own.signal('SIGSTOP');
+    load.submit(2);
+    await delay(clock, 250);
+    own.signal('SIGCONT');
+    await load.settle();
+    assert.ok(store.counters.retries > 0);
+    assert.equal(store.cache.users, 0);
+    assert.equal((await load.timeline('user-0')).length, 6);
+    await store.close();
+    await own.stop();
+  });
+
   test('a server that was away is asked before anything is served from memory again', async () => {
     const own = await RedisTestServer.start(KEEPS_ALL);
     const load = new RedisLoad();
